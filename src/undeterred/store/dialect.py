@@ -1,0 +1,140 @@
+"""The only file that asks which database this is: connections, upsert, locks, and the few functions that are spelled apart."""
+
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.pool import NullPool, QueuePool
+
+from undeterred.base.errors import Broken, Busy, Exists, Failure, Invalid
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a statement waits for a lock that another process holds."""
+
+
+def url_for(db: str, data_dir: Path) -> str:
+    """SQLAlchemy's URL: `postgresql://` goes through psycopg, empty is `undeterred.db` in the data folder, else a SQLite path."""
+    if db.startswith(("postgres://", "postgresql://")):
+        return "postgresql+psycopg://" + db.split("://", 1)[1]
+    if "://" in db and not db.startswith("sqlite:///"):
+        raise Invalid(f"--db: {db.split('://', 1)[0]} is not supported; use sqlite:///FILE or postgresql://USER@HOST/NAME")
+    return f"sqlite:///{db.removeprefix('sqlite:///') or data_dir / 'undeterred.db'}"
+
+
+def make_engine(url: str, *, readonly: bool, durability: str = "normal") -> sa.Engine:
+    """An engine whose connections leave transactions to us (`BEGIN`, `COMMIT` are written by `database.py`)."""
+    if url.startswith("sqlite"):
+        if sqlite3.sqlite_version_info < (3, 35):
+            raise Invalid(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
+        engine = sa.create_engine(
+            url, poolclass=NullPool, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+        )
+        sa.event.listen(engine, "connect", lambda connection, _record: _prepare_sqlite(connection, readonly, durability))
+    else:
+        engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _prepare_sqlite(connection: Any, readonly: bool, durability: str) -> None:
+    connection.isolation_level = None
+    connection.create_function("contains_like", 2, _contains_like, deterministic=True)
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        f"synchronous={'FULL' if durability == 'full' else 'NORMAL'}",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-16000",
+        *(("query_only=ON",) if readonly else ()),
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _contains_like(text: str | None, pattern: str | None) -> bool | None:
+    """ILIKE for SQLite, whose LIKE folds ASCII only."""
+    if text is None or pattern is None:
+        return None
+    return like_matches(text, pattern)
+
+
+def like_matches(text: str, pattern: str) -> bool:
+    """Whether `text` matches a LIKE pattern (`%` any run, `_` one character, backslash escapes), ignoring case everywhere."""
+    out, escaped = [], False
+    for char in pattern.casefold():
+        if escaped:
+            out.append(re.escape(char))
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        else:
+            out.append({"%": ".*", "_": "."}.get(char) or re.escape(char))
+    return re.fullmatch("".join(out), text.casefold(), re.S) is not None
+
+
+def begin(connection: sa.Connection, mode: Literal["read", "write"]) -> None:
+    """Open a transaction: one consistent view for reading, the write lock at once for writing."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
+    else:
+        connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if mode == "read" else "BEGIN")
+
+
+def insert_ignore(connection: sa.Connection, table: sa.Table) -> Any:
+    """`INSERT ... ON CONFLICT DO NOTHING`."""
+    return _insert(connection, table).on_conflict_do_nothing()
+
+
+def upsert(connection: sa.Connection, table: sa.Table, values: dict[str, Any], keys: list[str]) -> Any:
+    """Insert, or where the keys are taken update the other columns."""
+    statement = _insert(connection, table).values(**values)
+    rest = {name: statement.excluded[name] for name in values if name not in keys}
+    if not rest:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def lock(connection: sa.Connection, statement: sa.Select[Any]) -> sa.Select[Any]:
+    """The same query holding its rows until commit; SQLite has one writer and needs nothing."""
+    return statement if connection.dialect.name == "sqlite" else statement.with_for_update()
+
+
+def ilike(connection: sa.Connection, column: Any, pattern: str) -> sa.ColumnElement[bool]:
+    """Case-insensitive LIKE in every alphabet, `%` and `_` being wildcards."""
+    if connection.dialect.name == "sqlite":
+        return sa.func.contains_like(column, pattern, type_=sa.Boolean) == sa.true()
+    return sa.cast(column, sa.Text).ilike(pattern)
+
+
+def json_text(connection: sa.Connection, column: Any, *path: str) -> sa.ColumnElement[Any]:
+    """The member of a JSON text column as text (numbers as their digits), NULL when absent."""
+    if connection.dialect.name == "sqlite":
+        return sa.func.json_extract(column, "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in path))
+    return sa.func.jsonb_extract_path_text(sa.cast(column, postgresql.JSONB), *path)
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """What a driver's error means to a caller; None when it is our own mistake."""
+    if isinstance(error, sa.exc.IntegrityError):
+        return Exists("that name or id is taken")
+    text = str(getattr(error, "orig", error)).lower()
+    if "disk is full" in text or "disk i/o error" in text or "no space left" in text or "disk full" in text:
+        return Busy("no space left where the data is kept; nothing was stored")
+    if "database is locked" in text or "too many connections" in text or "connection refused" in text:
+        return Busy("the database is busy; try again")
+    if "malformed" in text:
+        return Broken("the database file is damaged")
+    return None
+
+
+def retryable(error: Exception) -> bool:
+    """Whether the same transaction may succeed when it is run again (PostgreSQL: serialization failure, deadlock)."""
+    return getattr(getattr(error, "orig", None), "sqlstate", "") in ("40001", "40P01")

@@ -1,0 +1,46 @@
+"""The two ways lists are cut into pages (the wire calls both `offset` and `limit`), and the block that tells what was cut.
+
+| | limit 0 | limit -1 | limit -2 | offset beyond the total | negative offset |
+|---|---|---|---|---|---|
+| `memory_page` | all | refused | refused | refused | counts from the end |
+| `sql_page` | at most 100 | all | none | empty page at the end | counts from the end |
+"""
+
+from dataclasses import dataclass
+
+from undeterred.base.errors import Invalid
+
+SQL_DEFAULT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The half-open range `start:end` of a list of `total` items, and the request that led to it."""
+
+    offset: int
+    limit: int
+    start: int
+    end: int
+    total: int
+
+
+def memory_page(offset: int, limit: int, total: int) -> Page:
+    """Pages of lists that are small by nature (users, workspaces, pools)."""
+    if limit < 0:
+        raise Invalid(f"limit must not be negative, got {limit}; 0 means all")
+    start = offset + total if offset < 0 else offset
+    if not 0 <= start <= total:
+        raise Invalid(f"offset {offset} is outside the {total} items")
+    return Page(offset, limit, start, total if limit == 0 else min(start + limit, total), total)
+
+
+def sql_page(offset: int, limit: int, total: int) -> Page:
+    """Pages of lists that may be long (experiments, runs, trials, templates)."""
+    start = offset + total if offset < 0 else offset
+    if not 0 <= start <= total:
+        return Page(offset, limit, total, total, total)
+    if limit == -2:
+        return Page(offset, limit, start, start, total)
+    if limit < 0:
+        return Page(offset, limit, start, total, total)
+    return Page(offset, limit, start, min(start + (limit or SQL_DEFAULT), total), total)
