@@ -33,11 +33,13 @@ def allocation_id(task_id: str, run_number: int) -> str:
     return f"{task_id}.{run_number}"
 
 
-_FIRST = "amber brisk calm dapper eager fancy gentle happy icy jolly keen lucky mellow noble odd proud quick rapid shy tidy".split()
-_SECOND = "azure bright copper dusky emerald fair golden hazel ivory jade khaki lilac misty navy ochre pearl rosy silver teal warm".split()
-_THIRD = "badger crane dolphin eagle falcon gecko heron ibis jackal koala lemur marten newt otter panda quail raven seal tapir wren".split()
+_WORDS = (
+    "amber brisk calm dapper eager fancy gentle happy icy jolly keen lucky mellow noble odd proud quick rapid shy tidy",
+    "azure bright copper dusky emerald fair golden hazel ivory jade khaki lilac misty navy ochre pearl rosy silver teal warm",
+    "badger crane dolphin eagle falcon gecko heron ibis jackal koala lemur marten newt otter panda quail raven seal tapir wren",
+)
 
 
 def random_name(choose: Callable[[list[str]], str] = secrets.choice) -> str:
     """Three random words joined by "-", for experiments and tasks without a name."""
-    return "-".join(choose(words) for words in (_FIRST, _SECOND, _THIRD))
+    return "-".join(choose(words.split()) for words in _WORDS)

@@ -1,0 +1,1 @@
+"""Lifecycle commands inside transactions, and the background services that carry decisions out."""

@@ -1,0 +1,1 @@
+"""Rows to messages, one file per entity; secrets are masked here."""

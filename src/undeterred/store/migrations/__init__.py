@@ -1,0 +1,1 @@
+"""One migration line for both databases."""

@@ -1,0 +1,122 @@
+"""`Call`: what a handler is given beside its request message."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from undeterred.api.who import Identities, Who
+from undeterred.base.clock import Clock
+from undeterred.base.errors import Forbidden, NotFound, Unauthenticated
+from undeterred.base.settings import Settings
+from undeterred.core.rights import Decision, Mode, Right, Rule, Scope, Subject, Target, decide, scope
+from undeterred.engine.engine import Engine
+from undeterred.store import users
+from undeterred.store.database import Database, Tx
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all handlers share."""
+
+    db: Database
+    engine: Engine
+    settings: Settings
+    identities: Identities
+    clock: Clock
+    version: str
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of one operation."""
+
+    services: Services
+    caller: Who | None
+    operation_id: str = ""
+    rights_used: set[Right] = field(default_factory=set)
+    """Under test the dispatcher compares this with what the handler declared."""
+
+    @property
+    def who(self) -> Who:
+        """The caller; raises Unauthenticated when nobody is logged in."""
+        if self.caller is None:
+            raise Unauthenticated("log in first")
+        return self.caller
+
+    @property
+    def engine(self) -> Engine:
+        """Lifecycle commands."""
+        return self.services.engine
+
+    @property
+    def settings(self) -> Settings:
+        """All settings."""
+        return self.services.settings
+
+    @property
+    def rbac(self) -> bool:
+        """Whether roles decide."""
+        return self.services.settings.security.authz.type == Mode.RBAC
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run a reading transaction."""
+        return await self.services.db.read(work)
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run a writing transaction; returns after its commit."""
+        return await self.services.db.write(work)
+
+    def forget_sessions(self, tx: Tx) -> None:
+        """After this transaction commits no remembered identity is used any more (a session or a user changed)."""
+        tx.after.append(self.services.identities.forget)
+
+    def subject(self, tx: Tx) -> Subject:
+        """The caller as the rules of rights see it, as of this transaction."""
+        if not self.rbac:
+            return Subject(self.who.user_id, self.who.admin)
+        grants, groups = users.grants(tx, self.who.user_id)
+        return Subject(self.who.user_id, self.who.admin, grants, groups)
+
+    def require(
+        self,
+        tx: Tx,
+        right: Right,
+        *,
+        workspace: int | None = None,
+        owner: int | None = None,
+        workspace_owner: int | None = None,
+        rule: Rule | None = None,
+        missing: str = "",
+        tasks: Collection[str] = (),
+    ) -> None:
+        """Go on only with the right on the target; raises Forbidden, or NotFound with `missing` where the target is hidden.
+
+        A task's token has no rights of its user: it passes exactly where `tasks` names its task.
+        """
+        self.rights_used.add(right)
+        if self.who.kind == "allocation":
+            if self.who.task_id in tasks:
+                return
+            raise Forbidden("a task's token reaches that task only")
+        decision = decide(
+            self.services.settings.security.authz.type, self.subject(tx), right, Target(workspace, owner, workspace_owner), rule
+        )
+        if decision is Decision.HIDE:
+            raise NotFound(missing or "not found")
+        if decision is Decision.REFUSE:
+            raise Forbidden(f"user {self.who.username} needs the permission {right.name} for this")
+
+    def allows(self, tx: Tx, right: Right, *, workspace: int | None = None, owner: int | None = None) -> bool:
+        """Whether `require` would go on, for answers that only show less."""
+        self.rights_used.add(right)
+        if self.who.kind == "allocation":
+            return False
+        mode = self.services.settings.security.authz.type
+        return decide(mode, self.subject(tx), right, Target(workspace, owner, None)) is Decision.ALLOW
+
+    def scope(self, tx: Tx, right: Right) -> Scope:
+        """Where the caller holds the right: every list query takes it."""
+        self.rights_used.add(right)
+        return scope(self.services.settings.security.authz.type, self.subject(tx), right)

@@ -1,0 +1,33 @@
+"""Users as clients see them."""
+
+from typing import Any
+
+from undeterred.api.views.common import when, when_set
+from undeterred.wire import messages as m
+
+
+def user_message(row: Any) -> m.User:
+    """A row of `users`."""
+    return m.User(
+        id=row.id,
+        username=row.username,
+        admin=row.admin,
+        active=row.active,
+        agent_user_group=agent_user_group(row),
+        display_name=row.display_name,
+        modified_at=when(row.modified_at),
+        remote=row.remote,
+        last_auth_at=when_set(row.last_auth_at),
+    )
+
+
+def agent_user_group(row: Any) -> m.AgentUserGroup | None:
+    """The Unix identity of a user's or a workspace's tasks; null when none was given."""
+    if row.agent_uid is None and row.agent_user is None:
+        return None
+    return m.AgentUserGroup(
+        agent_uid=row.agent_uid or 0,
+        agent_gid=row.agent_gid or 0,
+        agent_user=row.agent_user or "",
+        agent_group=row.agent_group or "",
+    )

@@ -1,0 +1,69 @@
+"""Who calls: from a credential to a user, and what is remembered about it.
+
+Looking a token up costs a query, so live sessions are cached; whatever ends or changes one says so with `forget`, which runs
+right after its commit: a revoked token is refused by the very next request.
+"""
+
+from dataclasses import dataclass
+
+from undeterred.base.clock import Clock, Micros
+from undeterred.base.errors import Forbidden, Unauthenticated
+from undeterred.store import sessions
+from undeterred.store.database import Database, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """An authenticated caller."""
+
+    user_id: int
+    username: str
+    admin: bool
+    session_id: int
+    kind: str
+    """session, access, allocation or supervisor."""
+    allocation_id: str | None = None
+    """The task that calls, for kinds allocation and supervisor."""
+    expires_at: Micros | None = None
+
+    @property
+    def task_id(self) -> str | None:
+        """The task whose token this is (an allocation id is the task id, a dot and a number)."""
+        return None if self.allocation_id is None else self.allocation_id.rpartition(".")[0]
+
+
+class Identities:
+    """Token -> Who, cached; at most `limit` tokens are remembered."""
+
+    def __init__(self, db: Database, clock: Clock, limit: int = 10_000) -> None:
+        self._db = db
+        self._clock = clock
+        self._limit = limit
+        self._known: dict[str, Who] = {}
+        self._epoch = 0
+
+    async def who(self, token: str) -> Who:
+        """The caller of a live token; raises Unauthenticated (unknown, expired, revoked) or Forbidden (inactive user)."""
+        who = self._known.get(token)
+        if who is not None and (who.expires_at is None or who.expires_at > self._clock.now()):
+            return who
+        epoch = self._epoch
+        who = await self._db.read(lambda tx: self._look_up(tx, token))
+        if epoch == self._epoch:
+            if len(self._known) >= self._limit:
+                self._known.clear()
+            self._known[token] = who
+        return who
+
+    def forget(self) -> None:
+        """Drop what is remembered; called after a session or a user changed."""
+        self._epoch += 1
+        self._known.clear()
+
+    def _look_up(self, tx: Tx, token: str) -> Who:
+        row = sessions.find(tx, token)
+        if row is None or row.revoked or (row.expires_at is not None and row.expires_at <= tx.now):
+            raise Unauthenticated("the token is unknown, expired or revoked; log in again")
+        if not row.active:
+            raise Forbidden(f"user {row.username} is not active")
+        return Who(row.user_id, row.username, row.admin, row.session_id, row.kind, row.allocation_id, row.expires_at)

@@ -1,0 +1,205 @@
+"""The mounted endpoint of all operations of the contract: one request from bytes to bytes.
+
+Order: route, body under its limit, parse (a mistake is 400 even without a login), credential, handler, answer. Streams read
+their first item before the headers are sent, so that an early failure has its real status; they end at once when the client
+goes away.
+"""
+
+import asyncio
+import contextlib
+import email.utils
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from undeterred.api.call import Call, Services
+from undeterred.api.operation import Handler, Needs
+from undeterred.base.errors import Broken, Failure, Forbidden, Invalid, Unauthenticated, Unsupported
+from undeterred.base.settings import SESSION_LIFETIME
+from undeterred.http.identity import COOKIE, identify
+from undeterred.wire import codec as wire
+from undeterred.wire.codec import Codec, body_limit
+from undeterred.wire.faults import Fault, fault_of
+from undeterred.wire.operations import OPERATIONS
+from undeterred.wire.router import Router
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = dict[bytes, bytes]
+
+log = logging.getLogger(__name__)
+
+_BASE_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"grpc-metadata-content-type", b"application/grpc"),
+    (b"vary", b"Accept-Encoding"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"x-xss-protection", b"1; mode=block"),
+]
+
+
+class Dispatch:
+    """ASGI application for the paths of the contract."""
+
+    def __init__(self, services: Services, handlers: dict[str, Handler], *, check_rights: bool = False) -> None:
+        self._services = services
+        self._handlers = handlers
+        self._router = Router(OPERATIONS)
+        self.codecs = {operation.id: Codec(operation) for operation in OPERATIONS}
+        self._check_rights = check_rights
+
+    def knows(self, path: str) -> bool:
+        """Whether a path outside `/api/` belongs to the contract."""
+        return self._router.find("GET", path) is not None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        method, path = scope["method"], scope["path"]
+        api = path.startswith("/api/")
+        found = self._router.find(method, path)
+        if found is None:
+            await _fail(send, fault_of(Unsupported(f"no operation answers {method} {path}")), api=api, head=method == "HEAD")
+            return
+        operation, values = found
+        stream = False
+        try:
+            handler = self._handlers.get(operation.id)
+            body = await _read_body(receive, body_limit(operation)) if operation.body is not None else b""
+            request = self.codecs[operation.id].decode(values, scope["query_string"], body)
+            del body
+            stream = operation.streaming
+            headers: Headers = dict(scope["headers"])
+            caller = None if operation.auth == "none" else await identify(headers, method, self._services.identities)
+            if caller is None and operation.auth != "none":
+                raise Unauthenticated("log in first: no token was sent")
+            if handler is None:
+                raise Unsupported(f"{operation.id} is not available in this version")
+            if caller is not None and caller.kind == "allocation" and not handler.task:
+                raise Forbidden(f"a task's token may not call {operation.id}")
+            call = Call(self._services, caller, operation.id)
+            if stream:
+                await _stream(handler.function(call, request), receive, send)  # type: ignore[arg-type]
+                return
+            answer = await handler.function(call, request)  # type: ignore[misc]
+            if self._check_rights:
+                _check(handler, call)
+            out = wire.encode(answer)
+            if b"pretty" in scope["query_string"] and _asks_pretty(scope["query_string"]):
+                out = wire.pretty(out)
+            await _send(send, 200, out, _cookie(scope, operation.id, answer))
+        except _Gone:
+            return
+        except Exception as error:
+            await _fail(send, _fault(error, operation.id), api=api, stream=stream, head=False)
+
+
+class _Gone(Exception):
+    """The client went away."""
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes:
+    first = await receive()
+    if first["type"] == "http.disconnect":
+        raise _Gone
+    body: bytes = first.get("body", b"")
+    if not first.get("more_body"):
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    parts, size = [body], len(body)
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _too_large(limit: int) -> Invalid:
+    return Invalid(f"the body is larger than {limit // (1024 * 1024)} MB, the limit of this operation")
+
+
+async def _stream(items: AsyncIterator[msgspec.Struct], receive: Receive, send: Send) -> None:
+    gone = asyncio.ensure_future(_wait_gone(receive))
+    started = False
+    try:
+        while True:
+            step = asyncio.ensure_future(anext(items, None))  # type: ignore[arg-type]
+            await asyncio.wait((step, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not step.done():
+                step.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await step
+                raise _Gone
+            item = step.result()
+            if not started:
+                await send({"type": "http.response.start", "status": 200, "headers": _BASE_HEADERS})
+                started = True
+            if item is None:
+                break
+            await send({"type": "http.response.body", "body": wire.encode_item(item), "more_body": True})
+    except _Gone:
+        raise
+    except Exception as error:
+        if not started:
+            raise
+        await send({"type": "http.response.body", "body": _fault(error, "stream").stream(), "more_body": True})
+    finally:
+        gone.cancel()
+        await items.aclose()  # type: ignore[attr-defined]
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _wait_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _fault(error: Exception, where: str) -> Fault:
+    if isinstance(error, Failure):
+        return fault_of(error)
+    request_id = secrets.token_hex(6)
+    log.error("request %s to %s failed", request_id, where, exc_info=error)
+    return fault_of(Broken(f"internal error; the server's log has the details under {request_id}"))
+
+
+def _check(handler: Handler, call: Call) -> None:
+    missing = {need for need in handler.needs if not isinstance(need, Needs)} - call.rights_used
+    if missing and handler.needs != (Needs.LOGIN,):
+        raise AssertionError(f"{handler.operation.id} answered without having checked {sorted(right.name for right in missing)}")
+
+
+def _asks_pretty(query: bytes) -> bool:
+    return any(part.split(b"=")[0] == b"pretty" for part in query.split(b"&"))
+
+
+def _cookie(scope: Scope, operation_id: str, answer: Any) -> list[tuple[bytes, bytes]]:
+    """The login cookie: set by Login, removed by Logout."""
+    if operation_id not in ("Login", "Logout"):
+        return []
+    token = answer.token if operation_id == "Login" else ""
+    expires = email.utils.formatdate(time.time() + SESSION_LIFETIME / 1_000_000 if token else 0, usegmt=True)
+    secure = "; Secure" if scope.get("scheme") == "https" else ""
+    return [(b"set-cookie", f"{COOKIE}={token}; Path=/; Expires={expires}; HttpOnly; SameSite=Lax{secure}".encode())]
+
+
+async def _fail(send: Send, fault: Fault, *, api: bool, stream: bool = False, head: bool = False) -> None:
+    body = fault.plain() if not api else fault.stream() if stream else fault.unary()
+    await _send(send, fault.status, b"" if head else body, [])
+
+
+async def _send(send: Send, status: int, body: bytes, extra: list[tuple[bytes, bytes]]) -> None:
+    headers = [*_BASE_HEADERS, (b"content-length", str(len(body)).encode()), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
