@@ -44,7 +44,8 @@ def operation(operation_id: str, *, needs: Right | Needs | tuple[Right, ...], ta
     """Register the decorated function as the handler of an operation.
 
     It is `async def (call: Call, req: <request message>) -> <response message>`; for a stream an async generator of response
-    messages. `task=True` admits the token of a running task, which may then touch only that task. Raises TypeError when the contract says otherwise.
+    messages. `task=True` admits the token of a running task, which may then touch only that task.
+    Raises TypeError when the contract says otherwise.
     """
 
     def register(function: F) -> F:

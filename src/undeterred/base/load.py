@@ -105,7 +105,7 @@ def _convert(tree: dict[str, Any], source: str) -> Settings:
 
 def _secret(kind: type, value: Any) -> Any:
     if kind is Secret and isinstance(value, str):
-        return Secret(value)
+        return value if isinstance(value, Secret) else Secret(value)
     raise ValueError("Expected `str`")
 
 

@@ -1,0 +1,1 @@
+"""Commands: `undeterred up`, `status`, `down` and administration."""

@@ -135,7 +135,7 @@ async def _stream(items: AsyncIterator[msgspec.Struct], receive: Receive, send: 
     started = False
     try:
         while True:
-            step = asyncio.ensure_future(anext(items, None))  # type: ignore[arg-type]
+            step = asyncio.ensure_future(anext(items, None))
             await asyncio.wait((step, gone), return_when=asyncio.FIRST_COMPLETED)
             if not step.done():
                 step.cancel()

@@ -1,0 +1,7 @@
+"""`python -m undeterred` is `undeterred`."""
+
+import sys
+
+from undeterred.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,83 @@
+"""The data folder: where it is, who holds it, and the record of the server that runs on it."""
+
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from undeterred.base.errors import Busy, Invalid
+
+RECORD = "server.json"
+LOCK = "lock"
+
+
+def locate(given: str | None) -> Path:
+    """The folder that `--data-dir` or `UNDETERRED_DATA_DIR` names, else the usual place; not made yet."""
+    text = given or os.environ.get("UNDETERRED_DATA_DIR") or ""
+    if text:
+        return Path(text).expanduser().resolve()
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return (Path(base).expanduser() / "undeterred").resolve()
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, closed to others; raises Invalid naming the path when that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        probe = folder / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise Invalid(f"the data folder {folder} cannot be used: {error.strerror}") from None
+
+
+class Lock:
+    """Held by the one server of a data folder; the kernel frees it when the process dies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = (folder / LOCK).open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise Invalid(f"the data folder {folder} is on a file system without locks: {error.strerror}") from None
+            holder = read_record(folder) or {}
+            raise Busy(
+                f"the data folder {folder} is in use by the server with process id {holder.get('pid', 'unknown')}"
+            ) from None
+
+    def release(self) -> None:
+        """Give the folder back."""
+        self._file.close()
+
+
+def held(folder: Path) -> bool:
+    """Whether a server runs on this folder now."""
+    if not (folder / LOCK).exists():
+        return False
+    with (folder / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def write_record(folder: Path, **record: Any) -> None:
+    """Remember the running server's process id and address."""
+    temporary = folder / (RECORD + ".new")
+    temporary.write_text(json.dumps(record))
+    temporary.replace(folder / RECORD)
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The last server's record, or None."""
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    return record
