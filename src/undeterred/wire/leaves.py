@@ -10,6 +10,7 @@
 msgspec hands exactly these to the hooks below, so a message is encoded and decoded in one pass of its C code.
 """
 
+import functools
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
@@ -67,10 +68,18 @@ _ARRAY: Any = Array
 
 def without_nulls(message: msgspec.Struct) -> None:
     """Replace None by the field's default."""
-    for field in msgspec.structs.fields(message):
-        if getattr(message, field.name) is None:
-            default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-            setattr(message, field.name, default)
+    for name, default in _defaults(type(message)):
+        if getattr(message, name) is None:
+            setattr(message, name, default() if callable(default) else default)
+
+
+@functools.cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (field.name, field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory)
+        for field in msgspec.structs.fields(kind)
+        if field.default is not None
+    )
 
 
 SPECIAL_FLOATS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
