@@ -1,0 +1,77 @@
+# Everything one can do here: make help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+TORCH_VENV := .venv-torch
+TORCH ?= torch==2.13.0
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check format test test-pg test-torch test-browser conformance recovery recovery-long bench contract docs up build ci clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+
+setup: $(STAMP) ## make .venv with undeterred, det and everything that development needs
+
+$(STAMP): pyproject.toml
+	@scripts/setup.sh $(PYTHON) $(VENV) '.[tasks,dev,browser,postgres,storage]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## start the server, train the example model with det, show its metrics; Ctrl-C ends it
+	@$(BIN)/python scripts/demo.py
+
+up: $(STAMP) ## start the server on the usual data folder
+	@$(BIN)/undeterred up
+
+check: $(STAMP) ## format, lint, types, import rules, file sizes, generated files
+	$(BIN)/ruff format --check src tests contract bench scripts examples
+	$(BIN)/ruff check src tests contract bench scripts examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_sizes.py
+	$(BIN)/python contract/generate.py --check
+	$(BIN)/python contract/openapi.py --check
+
+format: $(STAMP) ## bring the code into the common form
+	$(BIN)/ruff format src tests contract bench scripts examples
+	$(BIN)/ruff check --fix src tests contract bench scripts examples
+
+test: $(STAMP) check ## the checks and all tests that need no PyTorch, PostgreSQL or browser
+	$(PYTEST) -m "not torch and not browser and not postgres" tests
+
+test-pg: $(STAMP) ## the store and API suites on PostgreSQL
+	$(PYTEST) -m postgres tests
+
+test-torch: $(STAMP) ## PyTorch trials with the real harness (its own environment)
+	@scripts/setup.sh $(PYTHON) $(TORCH_VENV) '.[tasks,dev]' '$(TORCH)'
+	$(TORCH_VENV)/bin/python -m pytest -m torch tests
+
+test-browser: $(STAMP) ## the playground in a real Chromium
+	$(PYTEST) -m browser tests
+
+conformance: $(STAMP) ## play the recorded conversations against a fresh server
+	@$(BIN)/python scripts/conformance.py
+
+recovery: $(STAMP) ## kill the real processes 20 times and compare what is stored with what was reported
+	$(PYTEST) tests/recovery
+
+bench: $(STAMP) ## load a running server; writes bench/RESULTS.md
+	@$(BIN)/python bench/run.py
+
+contract: $(STAMP) ## regenerate messages, operations and the OpenAPI document
+	$(BIN)/python contract/generate.py
+	$(BIN)/python contract/openapi.py
+
+build: $(STAMP) ## a wheel in dist/
+	$(BIN)/uv build --wheel
+
+ci: ## what the continuous integration runs
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory test-torch
+	@$(MAKE) --no-print-directory test-browser
+
+clean: ## remove environments and caches, not data
+	rm -rf $(VENV) $(TORCH_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
