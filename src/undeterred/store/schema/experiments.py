@@ -65,8 +65,10 @@ runs = table(
     sa.Column("hparams", Json, nullable=False, server_default="{}"),
     text("state", default=None),
     flag("stopped_by_searcher"),
+    sa.Column("waits_for", sa.BigInteger),  # id of the run whose place it takes: no slots are asked for before that one is gone
     text("exit_reason"),  # INVALID_HP, USER_CANCELED, ... as reported
     text("error"),  # why it ended in ERROR
+    text("retries_canceled_by"),  # the log line because of which a log policy forbids another try
     flag("archived"),
     number("run_number"),  # trial_run_id: starts of this trial so far
     number("restarts"),
@@ -77,7 +79,9 @@ runs = table(
     sa.Column("progress", sa.Double),
     number("total_batches"),
     sa.Column("warm_start_checkpoint", Text),
-    sa.Column("summary_metrics", Json, nullable=False, server_default="{}"),
+    sa.Column("summary_metrics", Json, nullable=False, server_default="{}"),  # group -> metric -> entry
+    number("reports_run"),  # newest start that has reported
+    sa.Column("rollback_steps", sa.BigInteger),  # earlier starts have live reports up to these steps; NULL: none
     sa.Column("best_report_id", sa.BigInteger),  # of reports: best validation by searcher metric
     sa.Column("latest_report_id", sa.BigInteger),  # latest validation that holds the searcher metric
     sa.Column("searcher_metric_value", sa.Double),  # of the best validation; NULL for none and for NaN
@@ -86,7 +90,10 @@ runs = table(
     sa.Column("metadata", Json),
     text("log_policy_matched"),
     sa.Column("log_retention_days", sa.Integer),
+    sa.Index("ix_runs_experiment_id_request_id", "experiment_id", "request_id"),
+    sa.Index("ix_runs_waits_for", "waits_for"),
     sa.Index("ix_runs_project_id_id", "project_id", "id"),
+    sa.Index("ix_runs_experiment_id_searcher_metric_value", "experiment_id", "searcher_metric_value"),
     sa.Index("ix_runs_experiment_id_external_id", "experiment_id", "external_id", unique=True),
 )
 
