@@ -123,10 +123,20 @@ class Batch:
     """Keys in `rows`: a repetition inside the batch flushes them first."""
 
 
-def store(tx: Tx, batch: Sequence[Report], on_validation: OnValidation | None = None) -> list[Failure | None]:
-    """Work all in; for each report None, or why it was refused (unknown trial, wrong run, conflicting value)."""
+def store(
+    tx: Tx, batch: Sequence[Report], on_validation: OnValidation | None = None, known_groups: dict[str, int] | None = None
+) -> list[Failure | None]:
+    """Work all in; for each report None, or why it was refused (unknown trial, wrong run, conflicting value).
+
+    `known_groups` remembers ids of metric groups from call to call; it is filled after the commit.
+    """
     found = tx.rows(dialect.lock(tx.conn, _RUNS), {"ids": sorted({report.run_id for report in batch})})
-    work = Batch(tx, on_validation, {row.id: _state(row) for row in found}, _group_ids(tx, {report.group for report in batch}))
+    work = Batch(
+        tx,
+        on_validation,
+        {row.id: _state(row) for row in found},
+        _group_ids(tx, {report.group for report in batch}, known_groups),
+    )
     outcome: list[Failure | None] = []
     for report in batch:
         try:
@@ -152,17 +162,18 @@ def _state(row: Any) -> State:
     )
 
 
-def _group_ids(tx: Tx, names: set[str]) -> dict[str, int]:
-    def known() -> dict[str, int]:
-        rows = tx.rows(sa.select(metric_groups.c.name, metric_groups.c.id).where(metric_groups.c.name.in_(names)))
-        return {row.name: row.id for row in rows}
-
-    groups = known()
+def _group_ids(tx: Tx, names: set[str], cache: dict[str, int] | None) -> dict[str, int]:
+    if cache is not None and names <= cache.keys():
+        return cache
+    query = sa.select(metric_groups.c.name, metric_groups.c.id).where(metric_groups.c.name.in_(names))
+    groups = {row.name: row.id for row in tx.rows(query)}
     missing = sorted(names - groups.keys())
     if missing:
         for name in missing:
             tx.run(dialect.insert_ignore(tx.conn, metric_groups).values(name=name))
-        groups = known()
+        groups = {row.name: row.id for row in tx.rows(query)}
+    if cache is not None:
+        tx.after.append(lambda: cache.update(groups))
     return groups
 
 
@@ -180,7 +191,9 @@ def _add(work: Batch, report: Report) -> None:
         return
     if kind is not Kind.PROFILING:
         _roll_back(work, state, report)
-    existing = work.tx.row(_EXISTING, dict(zip(("run", "group", "steps", "number"), key, strict=True)))
+    existing = None
+    if kind is Kind.PROFILING or report.steps <= state.total_batches:  # nothing stored has more steps
+        existing = work.tx.row(_EXISTING, dict(zip(("run", "group", "steps", "number"), key, strict=True)))
     if existing is not None:
         _merge(work, state, report, existing)
         return
@@ -328,7 +341,7 @@ def _write_runs(work: Batch, run_ids: set[int]) -> None:
         _RUN_COLUMNS,
         [
             (
-                json.dumps(state.summaries),
+                json.dumps_finite(state.summaries),
                 state.total_batches,
                 state.best_report_id,
                 state.best_value,
