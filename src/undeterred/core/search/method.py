@@ -39,7 +39,10 @@ class SearchMethod(Protocol):
     """What an engine drives. No call waits, reads a clock, or depends on anything but the arguments and earlier calls."""
 
     name: str
-    notes: list[Note]
+
+    @property
+    def notes(self) -> list[Note]:
+        """What the last call decided to leave alone, and why."""
 
     def initial(self) -> list[Action]:
         """The first actions; called once, before any event."""

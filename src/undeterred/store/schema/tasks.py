@@ -32,6 +32,7 @@ tasks = table(
     when("end_time"),
     sa.Column("config", Json),  # resolved configuration of tasks that are no trials
     sa.Column("context_digest", Text),  # of blobs
+    sa.Column("launch", Json),  # how it is started: command, variables, ports, idle time (`engine/tasks.py`); NULL for trials
     sa.Column("detail", Json),  # what a kind keeps beside: keys of a shell, ids of a TensorBoard, the exit status shown
     text("log_policy_matched"),
     number("allocation_counter"),  # allocations made so far
@@ -54,19 +55,25 @@ allocations = table(
     number("slots"),
     flag("preemptible"),
     flag("single_node"),
-    sa.Column("agent_id", Text),
-    sa.Column("slot_ids", Json, nullable=False, server_default="[]"),
+    sa.Column("agent_id", Text),  # of rank 0
+    sa.Column("slot_ids", Json, nullable=False, server_default="[]"),  # of rank 0
+    sa.Column("nodes", Json, nullable=False, server_default="[]"),  # [[agent id, [slot ids]]] by rank
+    sa.Column("addresses", Json, nullable=False, server_default="[]"),  # of each rank, once it runs
     when("queued_at", required=True),
     when("start_time"),  # resources given
     when("end_time"),
     sa.Column("spec", Json),  # LaunchSpec of a started one, without secrets
     sa.Column("handle", Json),  # the launcher's
-    sa.Column("ports", Json),
+    sa.Column("ports", Json),  # variable -> number
+    sa.Column("proxy_address", Text),  # where the proxy finds it, if the task said so
+    sa.Column("accelerators", Json),  # as reported by the task
     when("preempt_at"),  # asked to checkpoint and leave
     when("preempt_acked_at"),
     sa.Column("preemption_timeout", sa.BigInteger),  # microseconds between the two signals
     when("kill_at"),  # to be killed at once
+    when("kill_sent_at"),
     text("end_cause"),  # why it was asked to go: user, searcher, scheduler, idle, ...
+    sa.Column("cause", Text),  # how it ended (name of `core.lifecycle.exits.Cause`)
     sa.Column("exit_code", sa.Integer),
     text("exit_reason"),
     text("exit_error"),

@@ -1,0 +1,37 @@
+"""Removal of checkpoints: decided with its cause and left in the outbox, carried out by `services/collector.py`.
+
+Which checkpoints a policy removes is decided when the collector takes the work, so that one that was registered as a model
+version meanwhile is kept.
+"""
+
+from collections.abc import Sequence
+
+from undeterred.engine import keys
+from undeterred.store import events
+from undeterred.store.database import Tx
+
+COLLECT = "checkpoints.collect"
+REMOVE = "checkpoints.remove"
+TENSORBOARD = "tensorboard.remove"
+
+
+def collect(tx: Tx, experiment_id: int) -> None:
+    """Apply the retention policy of an experiment that has ended (or whose policy was changed) to its checkpoints."""
+    events.put(tx, COLLECT, {"experiment_id": experiment_id})
+    tx.wake(keys.COLLECTOR)
+
+
+def remove(tx: Tx, uuids: Sequence[str], globs: Sequence[str] | None = None) -> None:
+    """Remove the files of checkpoints: all of them, or those that match one of the globs.
+
+    Afterwards a checkpoint without files is DELETED, one with fewer files PARTIALLY_DELETED. The caller has checked rights and
+    that none of them is a registered model version.
+    """
+    events.put(tx, REMOVE, {"uuids": list(uuids), "globs": None if globs is None else list(globs)})
+    tx.wake(keys.COLLECTOR)
+
+
+def remove_tensorboard(tx: Tx, experiment_id: int, trial_ids: Sequence[int] | None = None) -> None:
+    """Remove the TensorBoard files of an experiment, or of some of its trials."""
+    events.put(tx, TENSORBOARD, {"experiment_id": experiment_id, "trial_ids": None if trial_ids is None else list(trial_ids)})
+    tx.wake(keys.COLLECTOR)

@@ -1,0 +1,181 @@
+"""Searches as they run: events in commit order, a log of them, snapshots, and the live state in memory.
+
+The log is the truth. The state in memory is used only while it stands at the log's last entry; a transaction that failed leaves
+it ahead of the log, and then the next event rebuilds it from the snapshot and the entries after it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from undeterred.base import json
+from undeterred.base.errors import Invalid
+from undeterred.core.search import (
+    Action,
+    Ask,
+    CustomSearch,
+    Event,
+    Search,
+    Tell,
+    TrialProgress,
+    action_to_json,
+    event_from_json,
+    event_to_json,
+    method_for,
+    recover,
+)
+from undeterred.core.search.registry import Lookup
+from undeterred.core.search.search import SNAPSHOT_VERSION
+from undeterred.engine import keys
+from undeterred.engine.facts import SearchDecided, ValidationReported
+from undeterred.store import experiments, runs, searches
+from undeterred.store.database import Tx
+
+EVENTS_PER_SNAPSHOT = 400
+"""Entries between two snapshots at least; with many trials a quarter of their number, because a snapshot holds them all."""
+
+
+def validation(tx: Tx, run: Any, metrics: Mapping[str, Any]) -> None:
+    """Tell the search of a validation that was stored just now (`run` has `id`, `experiment_id`, `request_id`, `unmanaged`)."""
+    if not run.unmanaged:
+        tx.fact(ValidationReported(run.id, run.experiment_id, run.request_id, metrics))
+
+
+class SearchBroken(Exception):
+    """A search method failed by itself: its experiment cannot go on."""
+
+
+@dataclass(slots=True)
+class _Live:
+    search: Search
+    seq: int
+    snapshot_seq: int
+
+
+class Searches:
+    """All searches of this process. Call inside transactions, with the experiment's row locked."""
+
+    def __init__(self, lookup: Lookup | None = None) -> None:
+        """`lookup` finds search methods beside the built-in ones."""
+        self._lookup = lookup
+        self._live: dict[int, _Live] = {}
+
+    def begin(self, tx: Tx, experiment: Any) -> list[Action]:
+        """The first actions of a new search."""
+        config = json.loads(experiment.config)
+        inputs = {
+            "type": "start",
+            "searcher": config["searcher"],
+            "hyperparameters": config.get("hyperparameters") or {},
+            "reproducibility": {"experiment_seed": config["reproducibility"]["experiment_seed"]},
+        }
+        search = self._new(inputs)
+        with _breaking():
+            actions = search.initial()
+        self._append(tx, experiment.id, 0, inputs, actions)
+        self._live[experiment.id] = _Live(search, 0, 0)
+        return actions
+
+    def apply(self, tx: Tx, experiment: Any, event: Event) -> list[Action]:
+        """Tell one event; the decisions. Raises SearchBroken, and then nothing is remembered."""
+        live = self._at_log_end(tx, experiment)
+        if isinstance(event, TrialProgress):
+            with _breaking():
+                actions = live.search.apply(event)
+        else:
+            kept = live.search.slim(event)
+            if kept is None:
+                return []
+            with _breaking():
+                decided = live.search.apply(kept)
+            actions = self._log(tx, experiment, live, kept, decided)
+        self._store_progress(tx, experiment, live.search)
+        return actions
+
+    def ask(self, tx: Tx, experiment: Any, after: int) -> list[dict[str, Any]]:
+        """Messages of a custom search after number `after`; those up to it are forgotten. Raises Invalid for other searches."""
+        live = self._at_log_end(tx, experiment)
+        custom = _custom(live.search)
+        if after > custom.seen:
+            self._log(tx, experiment, live, Ask(after), live.search.apply(Ask(after)))
+        return custom.messages(after)
+
+    def tell(self, tx: Tx, experiment: Any, tell: Tell) -> None:
+        """Do what the program of a custom search decided. Raises Invalid, NotFound or Exists, and does nothing then."""
+        live = self._at_log_end(tx, experiment)
+        _custom(live.search)
+        actions = self._log(tx, experiment, live, tell, live.search.apply(tell))
+        self._store_progress(tx, experiment, live.search)
+        if actions:
+            tx.fact(SearchDecided(experiment.id, tuple(actions)))
+
+    def search(self, tx: Tx, experiment: Any) -> Search:
+        """The live state, for reading only."""
+        return self._at_log_end(tx, experiment).search
+
+    def forget(self, experiment_id: int) -> None:
+        """Free the memory of a search."""
+        self._live.pop(experiment_id, None)
+
+    def _new(self, inputs: Mapping[str, Any]) -> Search:
+        with _breaking():
+            return method_for(inputs, extra=self._lookup)
+
+    def _at_log_end(self, tx: Tx, experiment: Any) -> _Live:
+        seq = searches.last_seq(tx, experiment.id)
+        live = self._live.get(experiment.id)
+        if live is None or live.seq != seq:
+            live = self._live[experiment.id] = self._recover(tx, experiment, seq)
+        return live
+
+    def _recover(self, tx: Tx, experiment: Any, seq: int) -> _Live:
+        """A search as its log tells it, with the progress of the trials that run (which no decision depends on)."""
+        search = self._new(json.loads(searches.start(tx, experiment.id)))
+        stored = searches.snapshot(tx, experiment.id)
+        if stored is not None and (stored.version != SNAPSHOT_VERSION or stored.seq > seq):
+            stored = None
+        base = 0 if stored is None else stored.seq
+        entries = searches.after(tx, experiment.id, base)
+        progress = runs.with_progress(tx, experiment.id)
+        with _breaking():
+            state = None if stored is None else json.loads(stored.state)
+            recover(search, state, (event_from_json(json.loads(entry.event)) for entry in entries))
+            for run in progress:
+                search.apply(TrialProgress(run.request_id, run.progress))
+        return _Live(search, seq, base)
+
+    def _log(self, tx: Tx, experiment: Any, live: _Live, event: Event, actions: list[Action]) -> list[Action]:
+        """Write an event that was applied, and now and then a snapshot."""
+        live.seq += 1
+        self._append(tx, experiment.id, live.seq, event_to_json(event), actions)
+        tx.wake(keys.search(experiment.id))
+        if live.seq - live.snapshot_seq >= max(EVENTS_PER_SNAPSHOT, len(live.search.trial_ids()) // 4):
+            searches.put_snapshot(tx, experiment.id, live.seq, SNAPSHOT_VERSION, json.dumps(live.search.snapshot()))
+            live.snapshot_seq = live.seq
+        return actions
+
+    def _append(self, tx: Tx, experiment_id: int, seq: int, event: Mapping[str, Any], actions: list[Action]) -> None:
+        decided = json.dumps([action_to_json(action) for action in actions])
+        searches.append(tx, experiment_id, seq, json.dumps(event), decided)
+
+    def _store_progress(self, tx: Tx, experiment: Any, search: Search) -> None:
+        """Keep the experiment's progress, which never falls."""
+        progress = search.progress()
+        if progress > (experiment.progress or 0.0):
+            experiments.update(tx, experiment.id, progress=progress)
+
+
+@contextmanager
+def _breaking() -> Iterator[None]:
+    """Whatever a search method raises here is its own failure."""
+    try:
+        yield
+    except Exception as error:
+        raise SearchBroken(str(error)) from error
+
+
+def _custom(search: Search) -> CustomSearch:
+    if not isinstance(search.strategy, CustomSearch):
+        raise Invalid(f"a {search.name} search decides by itself; only a custom search is asked and told")
+    return search.strategy

@@ -1,0 +1,77 @@
+"""Experiments: the rows behind their lifecycle."""
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from undeterred.base.errors import NotFound
+from undeterred.store import dialect
+from undeterred.store.database import Tx
+from undeterred.store.schema.experiments import experiments
+from undeterred.store.schema.spaces import projects, workspaces
+
+_TARGET = (
+    sa.select(experiments, projects.c.workspace_id, workspaces.c.user_id.label("workspace_owner"))
+    .join(projects, projects.c.id == experiments.c.project_id)
+    .join(workspaces, workspaces.c.id == projects.c.workspace_id)
+)
+
+
+def create(tx: Tx, **columns: Any) -> int:
+    """Store a new experiment, started now; its id."""
+    return tx.insert(experiments, start_time=tx.now, **columns)
+
+
+def get(tx: Tx, experiment_id: int) -> Any:
+    """An experiment with its workspace (`workspace_id`, `workspace_owner`); raises NotFound."""
+    return _found(tx.row(_TARGET.where(experiments.c.id == experiment_id)), experiment_id)
+
+
+def locked(tx: Tx, experiment_id: int) -> Any:
+    """The same, held until the commit: of the rows of a lifecycle the experiment is locked first."""
+    row = tx.locked(sa.select(experiments.c.id).where(experiments.c.id == experiment_id))
+    _found(row, experiment_id)
+    return get(tx, experiment_id)
+
+
+def update(tx: Tx, experiment_id: int, **columns: Any) -> None:
+    """Change columns of one experiment."""
+    tx.run(sa.update(experiments).where(experiments.c.id == experiment_id).values(**columns))
+
+
+def delete(tx: Tx, experiment_id: int) -> None:
+    """Remove the row and all that belongs to it by foreign keys."""
+    tx.run(sa.delete(experiments).where(experiments.c.id == experiment_id))
+
+
+def in_states(tx: Tx, states: Collection[str]) -> list[Any]:
+    """Id, state and kind of all experiments in these states, oldest first."""
+    return tx.rows(
+        sa.select(experiments.c.id, experiments.c.state, experiments.c.unmanaged)
+        .where(experiments.c.state.in_(states))
+        .order_by(experiments.c.id)
+    )
+
+
+def of_job(tx: Tx, job_id: str) -> Any | None:
+    """The experiment that a job stands for, or None."""
+    return tx.row(sa.select(experiments).where(experiments.c.job_id == job_id))
+
+
+def by_external_id(tx: Tx, external_id: str) -> Any | None:
+    """The unmanaged experiment that a program outside calls so, or None."""
+    found = tx.value(sa.select(experiments.c.id).where(experiments.c.external_id == external_id))
+    return None if found is None else get(tx, found)
+
+
+def log_policies(tx: Tx, experiment_id: int) -> str:
+    """The log policies of the resolved configuration, as JSON text."""
+    query = sa.select(experiments.c.config).where(experiments.c.id == experiment_id)
+    return str(tx.value(sa.select(dialect.json_text(tx.conn, query.scalar_subquery(), "log_policies"))) or "[]")
+
+
+def _found(row: Any | None, experiment_id: int) -> Any:
+    if row is None:
+        raise NotFound(f"experiment {experiment_id} not found")
+    return row
