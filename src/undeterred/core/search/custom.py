@@ -61,7 +61,7 @@ class CustomSearch:
         Raises NotFound for a trial to stop that does not exist, Exists for a request id that is taken, Invalid when trials are to
         be made after the shutdown; nothing is done then.
         """
-        if False:
+        if tell.tell_id in self._told:
             self._book.note("", f"instruction {tell.tell_id} was carried out before")
             return []
         self._check(tell)
