@@ -2,12 +2,11 @@
 
 import pytest
 
+from tests.engine.helpers import World, config
 from undeterred.base.errors import Refused
 from undeterred.core.lifecycle.exits import Cause
 from undeterred.engine import experiments
 from undeterred.store.database import Database
-
-from tests.engine.helpers import World, config
 
 
 @pytest.fixture
