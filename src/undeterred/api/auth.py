@@ -49,6 +49,13 @@ async def current_user(call: Call, _req: m.CurrentUserRequest) -> m.CurrentUserR
     return m.CurrentUserResponse(user=user_message(row))
 
 
+@operation("GetMe", needs=Needs.LOGIN, task=True)
+async def get_me(call: Call, _req: m.GetMeRequest) -> m.GetMeResponse:
+    """The caller's own user; for the token of a task, the owner of the task."""
+    row = await call.read(lambda tx: users.get(tx, call.who.user_id))
+    return m.GetMeResponse(user=user_message(row))
+
+
 @operation("Logout", needs=Needs.LOGIN)
 async def logout(call: Call, _req: m.LogoutRequest) -> m.LogoutResponse:
     """End the session of the token at once; an access token stays valid until it is revoked."""

@@ -3,6 +3,7 @@
 Canonical: keys as given, no blanks, UTF-8, NaN and infinities as the texts "NaN", "Infinity", "-Infinity".
 """
 
+import json
 import math
 from typing import Any
 
@@ -26,8 +27,13 @@ def loads(text: str | bytes) -> Any:
     """Parse JSON text; raises ValueError when it is none."""
     try:
         return _DECODER.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from None
+
+
+def spaced(value: Any) -> str:
+    """Text of plain data with a blank after each comma and colon, for the few values that clients read back in this form."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def raw(text: str | None) -> msgspec.Raw | None:

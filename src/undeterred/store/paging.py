@@ -1,9 +1,10 @@
-"""The two ways lists are cut into pages (the wire calls both `offset` and `limit`), and the block that tells what was cut.
+"""The ways lists are cut into pages (the wire calls all of them `offset` and `limit`), and the block that tells what was cut.
 
 | | limit 0 | limit -1 | limit -2 | offset beyond the total | negative offset |
 |---|---|---|---|---|---|
 | `memory_page` | all | refused | refused | refused | counts from the end |
 | `sql_page` | at most 100 | all | none | empty page at the end | counts from the end |
+| `group_page` | refused | all | refused | empty page at the offset | counts as 0, but is shown |
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from undeterred.base.errors import Invalid
 
 SQL_DEFAULT = 100
+GROUP_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,11 @@ def sql_page(offset: int, limit: int, total: int) -> Page:
     if limit < 0:
         return Page(offset, limit, start, total, total)
     return Page(offset, limit, start, min(start + (limit or SQL_DEFAULT), total), total)
+
+
+def group_page(offset: int, limit: int, total: int) -> Page:
+    """Pages of groups and roles: the items from `max(start, 0)` on, `end - start` of them; the indexes repeat the offset."""
+    if not 1 <= limit <= GROUP_MAX and limit != -1:
+        raise Invalid(f"limit must be 1 to {GROUP_MAX}, or -1 for all, got {limit}")
+    rest = max(total - max(offset, 0), 0)
+    return Page(offset, limit, offset, offset + (rest if limit == -1 else min(limit, rest)), total)

@@ -1,11 +1,14 @@
 """Sessions: logins, access tokens, and the tokens of tasks and their supervisors. Only hashes of tokens are kept."""
 
 import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base.clock import Micros
+from undeterred.base.errors import NotFound
 from undeterred.store.database import Tx
 from undeterred.store.schema.identity import sessions, users
 
@@ -77,3 +80,73 @@ def delete_of_allocation(tx: Tx, allocation_id: str) -> None:
 def delete_expired(tx: Tx, before: Micros) -> int:
     """Remove logins that ran out; access tokens stay listed."""
     return tx.run(sa.delete(sessions).where(sessions.c.kind == "session", sessions.c.expires_at < before))
+
+
+# --- access tokens: sessions of kind "access", made for programs, listed and revoked by people
+
+_TOKEN_SORTS: dict[str, Any] = {
+    "id": sessions.c.id,
+    "user_id": sessions.c.user_id,
+    "expires_at": sessions.c.expires_at,
+    "created_at": sessions.c.created_at,
+    "kind": sessions.c.kind,
+    "revoked": sessions.c.revoked,
+    "description": sa.func.nullif(sessions.c.description, ""),
+}
+TOKEN_SORTS = frozenset(_TOKEN_SORTS)
+"""What lists of access tokens can be sorted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFilter:
+    """Which access tokens a list shows."""
+
+    user_id: int | None = None
+    token_ids: Collection[int] = ()
+    inactive: bool = False
+    """Expired and revoked ones too."""
+
+
+def access_token(tx: Tx, token_id: int) -> Any:
+    """An access token by id, without its secret, which is kept nowhere; raises NotFound."""
+    row = tx.row(sa.select(sessions).where(sessions.c.id == token_id, sessions.c.kind == "access"))
+    if row is None:
+        raise NotFound(f"access token {token_id} not found")
+    return row
+
+
+def count_tokens(tx: Tx, which: TokenFilter) -> int:
+    """How many access tokens a filter admits."""
+    return int(tx.value(sa.select(sa.func.count()).select_from(sessions).where(*_token_conditions(tx, which))))
+
+
+def search_tokens(
+    tx: Tx, which: TokenFilter, sort: str = "id", *, descending: bool = False, start: int = 0, end: int | None = None
+) -> list[Any]:
+    """Tokens `start` to `end` of those that a filter admits; ones without the sorted value last, in descending order first."""
+    key = _TOKEN_SORTS[sort]
+    order = key.desc().nulls_first() if descending else key.asc().nulls_last()
+    query = sa.select(sessions).where(*_token_conditions(tx, which)).order_by(order, sessions.c.id).offset(start)
+    return tx.rows(query if end is None else query.limit(end - start))
+
+
+def _token_conditions(tx: Tx, which: TokenFilter) -> list[sa.ColumnElement[bool]]:
+    conditions = [sessions.c.kind == "access"]
+    if which.user_id is not None:
+        conditions.append(sessions.c.user_id == which.user_id)
+    if which.token_ids:
+        conditions.append(sessions.c.id.in_(set(which.token_ids)))
+    if not which.inactive:
+        conditions.append(sa.not_(sessions.c.revoked))
+        conditions.append(sa.or_(sessions.c.expires_at.is_(None), sessions.c.expires_at > tx.now))
+    return conditions
+
+
+def describe_token(tx: Tx, token_id: int, description: str) -> None:
+    """Replace the description of an access token."""
+    tx.run(sa.update(sessions).where(sessions.c.id == token_id).values(description=description))
+
+
+def revoke_token(tx: Tx, token_id: int) -> None:
+    """Refuse an access token from now on; it stays listed."""
+    tx.run(sa.update(sessions).where(sessions.c.id == token_id).values(revoked=True))

@@ -54,8 +54,9 @@ sessions = table(
 groups = table(
     "groups",
     id_column(),
-    sa.Column("name", Text, nullable=False, unique=True),
-    ref("user_id", "users.id", required=False),  # set: the hidden group that stands for one user in role assignments
+    sa.Column("name", Text, unique=True),  # NULL: no name, the user's own group
+    ref("user_id", "users.id", required=False, index=False, unique=True),  # set: the hidden group that stands for this user
+    sa.CheckConstraint("(name IS NULL) <> (user_id IS NULL)", name="own"),
 )
 
 group_members = table(
@@ -70,6 +71,7 @@ role_assignments = table(
     number("role_id", default=None),  # roles are the built-in ones of core/rights/roles.py
     ref("group_id", "groups.id"),
     ref("workspace_id", "workspaces.id", required=False),  # NULL: everywhere
+    sa.UniqueConstraint("group_id", "role_id", "workspace_id"),
 )
 
 audit_log = table(
