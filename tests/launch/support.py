@@ -97,7 +97,7 @@ async def run(launcher: LocalLauncher, spec: LaunchSpec) -> tuple[Status, list[s
 
 
 def processes_with(text: str) -> list[int]:
-    """Pids of live processes whose environment or command line holds `text`."""
+    """Pids of live processes whose environment or command line holds `text`; a supervisor about to end does not count."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
@@ -107,7 +107,7 @@ def processes_with(text: str) -> list[int]:
                 known = folder.joinpath("environ").read_bytes() + folder.joinpath("cmdline").read_bytes()
             except OSError:
                 continue
-            if text.encode() in known and state != b"Z":
+            if text.encode() in known and state != b"Z" and b"\0-m\0shim\0" not in known:
                 found.append(int(name))
     return found
 

@@ -28,27 +28,29 @@ def read(path: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def write(path: str, value: dict[str, Any]) -> None:
-    """Put a record in place in one step: temporary file, fsync, rename, fsync of the folder. Raises OSError."""
+def write(path: str, value: dict[str, Any], *, lasting: bool = False) -> None:
+    """Put a record in place in one step, a rename; `lasting`: it also survives a power cut (fsync). Raises OSError."""
     temporary = f"{path}.{os.getpid()}"
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(value, file)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    _sync_folder(os.path.dirname(path))
+    if lasting:
+        _sync_folder(os.path.dirname(path))
 
 
 def write_at_last(path: str, value: dict[str, Any]) -> None:
-    """As `write`, but wait and try again for as long as there is no space: an exit must not be forgotten."""
+    """As a lasting `write`, but wait and try again for as long as there is no space: an exit must not be forgotten."""
     while os.path.isdir(os.path.dirname(path)):
         try:
-            write(path, value)
+            write(path, value, lasting=True)
         except OSError:
             time.sleep(1)
         else:

@@ -43,6 +43,7 @@ class Supervisor:
         self._write_start(None)
         if self._spec["note"]:
             self._output.say(self._spec["note"])
+            self._output.sample()  # so that it is older than the task's first line
         try:
             self._child = self._spawn()
         except (OSError, subprocess.SubprocessError, ValueError) as error:

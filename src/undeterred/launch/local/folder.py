@@ -5,6 +5,7 @@ Only the launcher's user can read the folder itself; what the task needs belongs
 """
 
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,14 +40,14 @@ def prepare(spec: LaunchSpec, ground: Ground, run_dir: Path) -> None:
 
     Raises Invalid (context, options), Unsupported (options), Refused (a user cannot reach the folder), Busy (no space).
     """
-    building = run_dir.with_name(f".new-{run_dir.name}-{os.getpid()}")
-    shutil.rmtree(building, ignore_errors=True)
+    building = run_dir.with_name(f".new-{run_dir.name}-{secrets.token_hex(4)}")
     try:
         building.mkdir(mode=0o700)
         _fill(spec, ground, building, run_dir)
         building.rename(run_dir)
     except OSError as error:
-        raise Busy(f"cannot prepare the task's folder: {error}") from None
+        if not (run_dir / records.SPEC).exists():  # it does when the same task was prepared twice at a time
+            raise Busy(f"cannot prepare the task's folder: {error}") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

@@ -305,6 +305,8 @@ class LocalLauncher:
         started = self._live(run_dir)
         if started is not None:
             self._watch.add(run_dir.name, started.shim_pid, started.shim_start)
+        elif _has_begun(run_dir):
+            self._watch.tell(run_dir.name)
 
 
 def _has_begun(run_dir: Path) -> bool:

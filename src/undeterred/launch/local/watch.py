@@ -25,7 +25,7 @@ class ExitWatch:
         if allocation_id in self._handles or allocation_id in self._polls:
             return
         if not records.is_alive(pid, start):
-            self._ended.put_nowait(allocation_id)
+            self.tell(allocation_id)
             return
         try:
             handle = os.pidfd_open(pid)
@@ -34,6 +34,10 @@ class ExitWatch:
             return
         self._handles[allocation_id] = handle
         asyncio.get_running_loop().add_reader(handle, self._on_end, allocation_id, pid)
+
+    def tell(self, allocation_id: str) -> None:
+        """Report one that is known to have ended."""
+        self._ended.put_nowait(allocation_id)
 
     def close(self) -> None:
         """Watch no more; the iteration ends."""
@@ -55,14 +59,14 @@ class ExitWatch:
         asyncio.get_running_loop().remove_reader(handle)
         os.close(handle)
         _collect(pid)
-        self._ended.put_nowait(allocation_id)
+        self.tell(allocation_id)
 
     async def _poll(self, allocation_id: str, pid: int, start: str) -> None:
         while records.is_alive(pid, start):  # noqa: ASYNC110 (nothing here could set an event)
             await asyncio.sleep(POLL_S)
         _collect(pid)
         del self._polls[allocation_id]
-        self._ended.put_nowait(allocation_id)
+        self.tell(allocation_id)
 
 
 def _collect(pid: int) -> None:
