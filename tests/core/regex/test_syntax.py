@@ -78,6 +78,7 @@ def test_meaning(pattern, matching, other):
         ("a**", "repetition of a repetition"),
         ("a{2}{3}", "repetition of a repetition"),
         ("a{1001}", "between 0 and 1000"),
+        ("a{99999999999}", "between 0 and 1000"),
         ("a{3,2}", "between 0 and 1000"),
         ("(a{1000}){1000}", "too large"),
         (r"(a)\1", "back-reference"),

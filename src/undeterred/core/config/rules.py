@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from undeterred.base.errors import Invalid
 from undeterred.core.config.kinds import Tree
+from undeterred.core.regex import compile_pattern
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?\Z", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
@@ -35,11 +37,11 @@ def not_empty(value: Any) -> str | None:
 
 
 def pattern(text: Any) -> str | None:
-    """A regular expression that can be compiled."""
+    """A regular expression in the language that log policies are matched with."""
     try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        return f'"{text}" is not a valid regular expression: {error}'
+        compile_pattern(text)
+    except Invalid as error:
+        return str(error)
     return None
 
 

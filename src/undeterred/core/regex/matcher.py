@@ -112,7 +112,7 @@ def compile_pattern(text: str) -> Pattern:
         tree = parse(text)
         return Pattern(text, assemble(tree), required_text(tree))
     except PatternError as error:
-        raise Invalid(f"pattern {text[:100]!r} is not valid: {error}") from None
+        raise Invalid(f'"{text[:100]}" is not a valid regular expression: {error}') from None
 
 
 def _kind(char: str) -> int:

@@ -307,4 +307,4 @@ class _Parser:
 
 
 def _is_count(digits: str) -> bool:
-    return digits.isascii() and digits.isdigit() and len(digits) <= 9
+    return digits.isascii() and digits.isdigit()
