@@ -5,6 +5,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from undeterred import DETERMINED_VERSION
 from undeterred.api import passwords
@@ -50,7 +51,9 @@ class App:
         cluster_id = self.db.read_now(lambda tx: cluster.get(tx, "cluster_id")) or ""
         self.engine = Engine(self.db, settings, self.clock, self.waiters, cluster_id, new_uuid())
         self.identities = Identities(self.db, self.clock)
-        self.services = Services(self.db, self.engine, settings, self.identities, self.clock, DETERMINED_VERSION)
+        self.services = Services(
+            self.db, self.engine, settings, self.identities, self.clock, DETERMINED_VERSION, default_storage(settings, data_dir)
+        )
         self.asgi = Server(self.services, HANDLERS)
 
     async def start(self) -> None:
@@ -74,6 +77,11 @@ def open_store(settings: Settings, data_dir: Path, clock: SystemClock) -> Opened
         password_hash = passwords.hash_digest(passwords.digest(generated if given is None else given.reveal()))  # type: ignore[arg-type]
         db.write_now(lambda tx: seed(tx, password_hash))
     return Opened(db, fresh, generated)
+
+
+def default_storage(settings: Settings, data_dir: Path) -> dict[str, Any]:
+    """The configured checkpoint storage, else a folder inside the data folder."""
+    return settings.checkpoint_storage or {"type": "shared_fs", "host_path": str(data_dir / "storage")}
 
 
 def db_of(settings: Settings) -> str:

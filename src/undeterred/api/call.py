@@ -1,8 +1,8 @@
 """`Call`: what a handler is given beside its request message."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from undeterred.api.who import Identities, Who
 from undeterred.base.clock import Clock
@@ -26,6 +26,8 @@ class Services:
     identities: Identities
     clock: Clock
     version: str
+    default_storage: Mapping[str, Any]
+    """Where checkpoints go when neither experiment nor workspace says so."""
 
 
 @dataclass(slots=True)

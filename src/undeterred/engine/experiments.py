@@ -92,7 +92,9 @@ def create_unmanaged(
     return experiments.create(
         tx,
         **_described(project_id, user_id, config, original_config),
+        job_id=new_uuid(),
         state=_E.PAUSED,
+        progress=0.0,
         unmanaged=True,
         external_id=external_id,
     )

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from undeterred.base.errors import NotFound
 from undeterred.store import dialect
 from undeterred.store.database import Tx
-from undeterred.store.schema.experiments import experiments
+from undeterred.store.schema.experiments import experiments, runs
 from undeterred.store.schema.spaces import projects, workspaces
+from undeterred.store.schema.tasks import run_tasks
 
 _TARGET = (
     sa.select(experiments, projects.c.workspace_id, workspaces.c.user_id.label("workspace_owner"))
@@ -75,3 +76,10 @@ def _found(row: Any | None, experiment_id: int) -> Any:
     if row is None:
         raise NotFound(f"experiment {experiment_id} not found")
     return row
+
+
+def task_ids(tx: Tx, experiment_id: int) -> list[str]:
+    """The tasks of all its trials."""
+    return tx.values(
+        sa.select(run_tasks.c.task_id).join(runs, runs.c.id == run_tasks.c.run_id).where(runs.c.experiment_id == experiment_id)
+    )

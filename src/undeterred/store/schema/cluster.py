@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from undeterred.store.schema.base import Json, Text, flag, id_column, table, text, when
+from undeterred.store.schema.base import Json, Text, flag, id_column, number, table, text, when
 
 cluster = table(
     "cluster",
@@ -24,6 +24,7 @@ agents = table(
     "agents",
     sa.Column("id", Text, primary_key=True),
     text("resource_pool", default=None),
+    number("slots"),  # as counted at the last start-up
     flag("enabled", default=True),
     flag("draining"),
     sa.Column("disabled_slots", Json, nullable=False, server_default="{}"),  # slot id -> {"draining": bool}

@@ -1,0 +1,79 @@
+"""Experiments as clients see them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from undeterred.api.views.common import double, when
+from undeterred.base import json
+from undeterred.core.config.mask import mask_experiment
+from undeterred.core.lifecycle import shown
+from undeterred.core.lifecycle.allocation import AllocationState
+from undeterred.core.lifecycle.experiment import ExperimentState
+from undeterred.store import experiment_rows
+from undeterred.store.database import Tx
+from undeterred.wire import messages as m
+from undeterred.wire.leaves import Int64
+
+SECRET_KEYS = ("access_key", "secret_key", "connection_string", "credential", "account_url", "registry_auth")
+
+
+def shown_state(row: Any, allocations: Iterable[str]) -> m.ExperimentState:
+    """The word shown: an ACTIVE experiment is as far as its most advanced allocation."""
+    states = [AllocationState(state) for state in allocations]
+    word = shown.experiment(ExperimentState(row.state), states, unmanaged=row.unmanaged)
+    return m.ExperimentState("STATE_" + word)
+
+
+def masked_config(text: str) -> msgspec.Raw:
+    """The stored configuration without the secrets of its storage; text without any is passed through unparsed."""
+    if not any(key in text for key in SECRET_KEYS):
+        return msgspec.Raw(text.encode())
+    return msgspec.Raw(json.dumps(mask_experiment(json.loads(text))).encode())
+
+
+def experiment_message(
+    row: Any, allocations: Iterable[str], *, trial_ids: Sequence[int] = (), config: bool = True
+) -> m.Experiment:
+    """A row of `store.experiment_rows`."""
+    return m.Experiment(
+        id=row.id,
+        description=row.description,
+        labels=json.loads(row.labels),
+        start_time=when(row.start_time),
+        end_time=when(row.end_time),
+        state=shown_state(row, allocations),
+        archived=row.archived,
+        num_trials=row.num_trials,
+        trial_ids=list(trial_ids),
+        display_name=row.display_name,
+        user_id=row.user_id,
+        username=row.username,
+        resource_pool=row.resource_pool,
+        searcher_type=json.dumps(row.searcher_name),
+        name=row.name,
+        notes=row.notes,
+        job_id=row.job_id or "",
+        forked_from=row.parent_id,
+        progress=double(row.progress),
+        project_id=row.project_id,
+        project_name=row.project_name,
+        workspace_id=row.workspace_id,
+        workspace_name=row.workspace_name,
+        parent_archived=row.project_archived or row.workspace_archived,
+        config=masked_config(row.config) if config else None,
+        original_config=row.original_config,
+        project_owner_id=row.project_owner_id,
+        checkpoint_size=Int64(row.checkpoint_size),
+        checkpoint_count=row.checkpoint_count,
+        unmanaged=row.unmanaged,
+        model_definition_size=row.context_size,
+    )
+
+
+def load_message(tx: Tx, experiment_id: int) -> m.Experiment:
+    """One experiment with its trials, as `GetExperiment` and the calls that make or change one answer it."""
+    row = experiment_rows.get(tx, experiment_id)
+    allocations = experiment_rows.allocation_states(tx, [row.job_id]).get(row.job_id, []) if row.job_id else []
+    return experiment_message(row, allocations, trial_ids=experiment_rows.trial_ids(tx, experiment_id))
