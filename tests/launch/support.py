@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -119,6 +119,11 @@ def shim_pid(data_dir: Path, allocation_id: str) -> int:
     return started.shim_pid
 
 
-def stop_hard(pid: int) -> None:
-    """SIGKILL."""
-    os.kill(pid, signal.SIGKILL)
+def start_program(*command: str, cwd: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """A process that has nothing to do with any launcher."""
+    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=cwd, env=env, start_new_session=True)
+
+
+def start_time(pid: int) -> str:
+    """Start of a process as its records name it."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
