@@ -113,6 +113,7 @@ def test_special_numbers_stand_as_texts():
     }  # fmt: skip
     assert summary["b"]["max"] == summary["b"]["sum"] == "NaN"
     assert fold({}, {"c": 12345678901234567890})["c"]["last"] == 12345678901234567000.0
+    assert fold({}, {"c": [math.inf, {"d": math.nan}]})["c"]["last"] == ["Infinity", {"d": "NaN"}]
     json.dumps(summary, allow_nan=False)
 
 

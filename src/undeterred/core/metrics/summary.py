@@ -118,6 +118,10 @@ def _plain(value: Any) -> Any:
         return special_float(value)
     if isinstance(value, int) and not isinstance(value, bool) and not -_EXACT <= value <= _EXACT:
         return number(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
     return value
 
 
