@@ -1,9 +1,16 @@
 """Imports every area, so that every handler is registered."""
 
 from undeterred.api import auth as auth
+from undeterred.api import columns as columns
 from undeterred.api import groups as groups
+from undeterred.api import kubernetes as kubernetes
 from undeterred.api import master as master
+from undeterred.api import projects as projects
 from undeterred.api import rbac as rbac
 from undeterred.api import tokens as tokens
 from undeterred.api import users as users
+from undeterred.api import workspaces as workspaces
+from undeterred.api.experiments import create as create
+from undeterred.api.experiments import read as read
 from undeterred.api.operation import HANDLERS as HANDLERS
+from undeterred.api.trials import report as report

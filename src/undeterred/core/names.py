@@ -68,3 +68,8 @@ def check_model_name(name: str) -> None:
 def clean_labels(labels: Iterable[str]) -> list[str]:
     """Labels as a set: empty ones dropped, each once, in the order of their first appearance."""
     return list(dict.fromkeys(label for label in labels if label))
+
+
+def storable(text: str) -> str:
+    """The text without NUL characters, which not every database can hold."""
+    return text.replace("\0", "")

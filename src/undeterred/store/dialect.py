@@ -121,6 +121,13 @@ def json_text(connection: sa.Connection, column: Any, *path: str) -> sa.ColumnEl
     return sa.func.jsonb_extract_path_text(sa.cast(column, postgresql.JSONB), *path)
 
 
+def json_is_text(connection: sa.Connection, column: Any, *path: str) -> sa.ColumnElement[bool]:
+    """Whether the member of a JSON text column is a text."""
+    if connection.dialect.name == "sqlite":
+        return sa.func.json_type(column, "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in path)) == "text"
+    return sa.func.jsonb_typeof(sa.func.jsonb_extract_path(sa.cast(column, postgresql.JSONB), *path)) == "string"
+
+
 def failure_of(error: Exception) -> Failure | None:
     """What a driver's error means to a caller; None when it is our own mistake."""
     if isinstance(error, sa.exc.IntegrityError):

@@ -5,6 +5,8 @@
 | `memory_page` | all | refused | refused | refused | counts from the end |
 | `sql_page` | at most 100 | all | none | empty page at the end | counts from the end |
 | `group_page` | refused | all | refused | empty page at the offset | counts as 0, but is shown |
+| `queue_page` | 100, and says so | refused | refused | refused | counts from the end |
+| `bound_page` | all | all | all | empty page at the end | counts as 0 |
 """
 
 from dataclasses import dataclass
@@ -54,3 +56,14 @@ def group_page(offset: int, limit: int, total: int) -> Page:
         raise Invalid(f"limit must be 1 to {GROUP_MAX}, or -1 for all, got {limit}")
     rest = max(total - max(offset, 0), 0)
     return Page(offset, limit, offset, offset + (rest if limit == -1 else min(limit, rest)), total)
+
+
+def queue_page(offset: int, limit: int, total: int) -> Page:
+    """Pages of the job queue."""
+    return memory_page(offset, limit or SQL_DEFAULT, total)
+
+
+def bound_page(offset: int, limit: int, total: int) -> Page:
+    """Pages of what pools and workspaces are bound to; no request is out of range."""
+    start = min(max(offset, 0), total)
+    return Page(offset, limit, start, total if limit <= 0 else min(start + limit, total), total)
