@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from undeterred.store import seed
 from undeterred.store.database import Database, Tx
 from undeterred.store.schema.experiments import experiments, runs
@@ -34,3 +36,8 @@ def run(tx: Tx, experiment_id: int, **columns: Any) -> int:
     """A running trial in its first start."""
     values = {"experiment_id": experiment_id, "project_id": 1, "state": "RUNNING", "run_number": 1, "start_time": tx.now}
     return tx.insert(runs, **(values | columns))
+
+
+def total_batches(run_id: int) -> Any:
+    """The query for a run's number of batches."""
+    return sa.select(runs.c.total_batches).where(runs.c.id == run_id)

@@ -1,6 +1,6 @@
 """`Call`: what a handler is given beside its request message."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -109,6 +109,14 @@ class Call:
             raise NotFound(missing or "not found")
         if decision is Decision.REFUSE:
             raise Forbidden(f"user {self.who.username} needs the permission {right.name} for this")
+
+    async def permit(self, key: Hashable, right: Right, check: Callable[[Tx], object]) -> None:
+        """Run a check of a right, or go by what the same caller was allowed within the last second."""
+        if self.services.identities.permitted(self.who, (right, key)):
+            self.rights_used.add(right)
+            return
+        await self.read(check)
+        self.services.identities.permit(self.who, (right, key))
 
     def allows(self, tx: Tx, right: Right, *, workspace: int | None = None, owner: int | None = None) -> bool:
         """Whether `require` would go on, for answers that only show less."""

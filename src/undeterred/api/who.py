@@ -4,12 +4,20 @@ Looking a token up costs a query, so live sessions are cached; whatever ends or 
 right after its commit: a revoked token is refused by the very next request.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from undeterred.base.clock import Clock, Micros
 from undeterred.base.errors import Forbidden, Unauthenticated
 from undeterred.store import sessions
 from undeterred.store.database import Database, Tx
+
+
+TASK_KINDS = ("allocation", "supervisor")
+"""Kinds of sessions that belong to a task."""
+
+
+PERMIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +49,13 @@ class Identities:
         self._limit = limit
         self._known: dict[str, Who] = {}
         self._epoch = 0
+        self._permits: dict[tuple[int, Hashable], float] = {}
 
     async def who(self, token: str) -> Who:
-        """The caller of a live token; raises Unauthenticated (unknown, expired, revoked) or Forbidden (inactive user)."""
+        """The caller of a live token; raises Unauthenticated (unknown, expired, revoked) or Forbidden (inactive user).
+
+        What a user started goes on when the user is deactivated: the tokens of tasks stay good until their tasks end.
+        """
         who = self._known.get(token)
         if who is not None and (who.expires_at is None or who.expires_at > self._clock.now()):
             return who
@@ -59,11 +71,22 @@ class Identities:
         """Drop what is remembered; called after a session or a user changed."""
         self._epoch += 1
         self._known.clear()
+        self._permits.clear()
+
+    def permitted(self, who: Who, key: Hashable) -> bool:
+        """Whether `permit` was called for this within the last second."""
+        return self._permits.get((who.session_id, key), 0.0) > self._clock.monotonic()
+
+    def permit(self, who: Who, key: Hashable) -> None:
+        """Remember for a second that the caller may do this: hot paths then ask the database once a second, not per call."""
+        if len(self._permits) >= self._limit:
+            self._permits.clear()
+        self._permits[(who.session_id, key)] = self._clock.monotonic() + PERMIT_SECONDS
 
     def _look_up(self, tx: Tx, token: str) -> Who:
         row = sessions.find(tx, token)
         if row is None or row.revoked or (row.expires_at is not None and row.expires_at <= tx.now):
             raise Unauthenticated("the token is unknown, expired or revoked; log in again")
-        if not row.active:
+        if not row.active and row.kind not in TASK_KINDS:
             raise Forbidden(f"user {row.username} is not active")
         return Who(row.user_id, row.username, row.admin, row.session_id, row.kind, row.allocation_id, row.expires_at)
