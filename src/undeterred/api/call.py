@@ -71,7 +71,7 @@ class Call:
         return await self.services.db.write(work)
 
     def forget_sessions(self, tx: Tx) -> None:
-        """After this transaction commits no remembered identity is used any more (a session or a user changed)."""
+        """After this transaction commits nothing remembered of callers is used any more (a session, a user or a role changed)."""
         tx.after.append(self.services.identities.forget)
 
     def subject(self, tx: Tx) -> Subject:

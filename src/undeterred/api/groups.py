@@ -74,6 +74,7 @@ async def update_group(call: Call, req: m.UpdateGroupRequest) -> m.UpdateGroupRe
         with users.keep_an_admin(tx, rbac=call.rbac):
             _add(tx, req.group_id, req.add_users)
             _remove(tx, req.group_id, req.remove_users)
+        call.forget_sessions(tx)
         return _details(tx, req.group_id)
 
     return m.UpdateGroupResponse(group=await call.write(change))
@@ -88,6 +89,7 @@ async def delete_group(call: Call, req: m.DeleteGroupRequest) -> m.DeleteGroupRe
         groups.get(tx, req.group_id)
         with users.keep_an_admin(tx, rbac=call.rbac):
             groups.delete(tx, req.group_id)
+        call.forget_sessions(tx)
 
     await call.write(delete)
     return m.DeleteGroupResponse()
@@ -108,6 +110,7 @@ async def assign_multiple_groups(call: Call, req: m.AssignMultipleGroupsRequest)
         with users.keep_an_admin(tx, rbac=call.rbac):
             groups.add(tx, req.add_groups, named)
             groups.remove(tx, req.remove_groups, named)
+        call.forget_sessions(tx)
 
     await call.write(change)
     return m.AssignMultipleGroupsResponse()

@@ -12,7 +12,7 @@ from undeterred.api.views.common import few, given, pagination
 from undeterred.api.views.groups import group_details
 from undeterred.api.views.roles import role_message, summaries, with_assignments
 from undeterred.api.views.users import user_message
-from undeterred.base.errors import Invalid, NotFound
+from undeterred.base.errors import Forbidden, Invalid, NotFound
 from undeterred.core.rights import Right
 from undeterred.core.rights.roles import ROLES, Role
 from undeterred.store import groups, roles, users
@@ -130,7 +130,7 @@ async def _change(
 
     def change(tx: Tx) -> None:
         for place in places:
-            call.require(tx, Right.ASSIGN_ROLES, workspace=place, missing=f"workspace {place} not found")
+            _require_giving(call, tx, place)
         named = {place for place in places if place is not None}
         _check_known("workspace", named, roles.known_workspaces(tx, named))
         for _, role_id, place in (*to_users, *to_groups):
@@ -142,8 +142,17 @@ async def _change(
         wanted = [Assignment(own[user_id], role_id, place) for user_id, role_id, place in to_users]
         with users.keep_an_admin(tx, rbac=call.rbac):
             act(tx, [*wanted, *(Assignment(*one) for one in to_groups)])
+        call.forget_sessions(tx)
 
     await call.write(change)
+
+
+def _require_giving(call: Call, tx: Tx, place: int | None) -> None:
+    """Go on only where the caller may give roles: a workspace it cannot see is not found, the whole cluster is refused."""
+    if place is not None:
+        call.require(tx, Right.ASSIGN_ROLES, workspace=place, missing=f"workspace {place} not found")
+    elif not call.allows(tx, Right.ASSIGN_ROLES):
+        raise Forbidden(f"user {call.who.username} may not give roles over the whole cluster")
 
 
 def _what(assignment: m.RoleAssignment | None) -> tuple[int, int | None]:

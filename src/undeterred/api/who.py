@@ -12,7 +12,6 @@ from undeterred.base.errors import Forbidden, Unauthenticated
 from undeterred.store import sessions
 from undeterred.store.database import Database, Tx
 
-
 TASK_KINDS = ("allocation", "supervisor")
 """Kinds of sessions that belong to a task."""
 

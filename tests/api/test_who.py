@@ -1,0 +1,98 @@
+"""From a token to a caller, and what is remembered of it."""
+
+import pytest
+
+from undeterred.api.who import Identities
+from undeterred.base.clock import DAY, Micros
+from undeterred.base.errors import Forbidden, Unauthenticated
+from undeterred.store import sessions, users
+from undeterred.store.database import Database, Tx
+
+
+class Hands:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.time: Micros = 10**15
+
+    def now(self) -> Micros:
+        """The time it was set to."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """The same in seconds."""
+        return self.time / 1e6
+
+
+@pytest.fixture
+def clock(db: Database) -> Hands:
+    """The clock of the database too."""
+    db.clock = Hands()
+    return db.clock
+
+
+async def session(db: Database, token: str, *, kind: str = "session", lasts: Micros | None = DAY, active: bool = True) -> int:
+    """A session of a new user; the user's id."""
+
+    def work(tx: Tx) -> int:
+        user_id = users.create(tx, f"user of {token}", active=active)
+        expires = None if lasts is None else tx.now + lasts
+        allocation = "7.uuid.1" if kind in ("allocation", "supervisor") else None
+        sessions.create(tx, user_id, token, kind=kind, expires_at=expires, allocation_id=allocation)
+        return user_id
+
+    return await db.write(work)
+
+
+async def test_a_token_ends_at_its_time_though_it_is_remembered(db: Database, clock: Hands) -> None:
+    """Good until then, refused from then on."""
+    user_id = await session(db, "t")
+    identities = Identities(db, clock)
+    assert (await identities.who("t")).user_id == user_id
+    clock.time += DAY - 1
+    assert (await identities.who("t")).user_id == user_id
+    clock.time += 1
+    with pytest.raises(Unauthenticated):
+        await identities.who("t")
+
+
+async def test_a_task_s_token_has_no_end_of_its_own(db: Database, clock: Hands) -> None:
+    """Weeks later it is as good as on the first day; it names its task."""
+    await session(db, "t", kind="allocation", lasts=None)
+    clock.time += 365 * DAY
+    who = await Identities(db, clock).who("t")
+    assert (who.kind, who.allocation_id, who.task_id) == ("allocation", "7.uuid.1", "7.uuid")
+
+
+async def test_a_deactivated_user_may_do_nothing_and_its_tasks_go_on(db: Database, clock: Hands) -> None:
+    """Logins and access tokens are refused, tokens of tasks and their supervisors not."""
+    identities = Identities(db, clock)
+    for kind, good in (("session", False), ("access", False), ("allocation", True), ("supervisor", True)):
+        await session(db, kind, kind=kind, active=False)
+        if good:
+            assert (await identities.who(kind)).kind == kind
+        else:
+            with pytest.raises(Forbidden):
+                await identities.who(kind)
+
+
+async def test_unknown_and_revoked_tokens_are_refused(db: Database, clock: Hands) -> None:
+    """The same way, so that nothing is told apart."""
+    await session(db, "t", kind="access")
+    identities = Identities(db, clock)
+    session_id = (await identities.who("t")).session_id
+    await db.write(lambda tx: (sessions.revoke_token(tx, session_id), tx.after.append(identities.forget)))
+    messages = []
+    for token in ("t", "other", "", "\x00", "\ud800"):
+        with pytest.raises(Unauthenticated) as caught:
+            await identities.who(token)
+        messages.append(str(caught.value))
+    assert len(set(messages)) == 1
+
+
+async def test_what_is_remembered_is_bounded(db: Database, clock: Hands) -> None:
+    """More tokens than the limit are all recognised, whatever is forgotten in between."""
+    identities = Identities(db, clock, limit=2)
+    ids = [await session(db, f"t{number}") for number in range(5)]
+    for _ in range(2):
+        assert [(await identities.who(f"t{number}")).user_id for number in range(5)] == ids
