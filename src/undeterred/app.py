@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import os
 import secrets
+import sys
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +18,23 @@ from undeterred.api.who import Identities
 from undeterred.base.clock import SystemClock
 from undeterred.base.ids import new_uuid
 from undeterred.base.settings import Settings
+from undeterred.core.pools import default_for, pools_of
+from undeterred.engine import keys
 from undeterred.engine.engine import Engine
+from undeterred.engine.launchers import Launchers
+from undeterred.engine.running import Running
 from undeterred.engine.waiters import Waiters
 from undeterred.http.server import Server
+from undeterred.launch.local.launcher import LocalLauncher, LocalSettings
 from undeterred.store import cluster, dialect
 from undeterred.store.database import Database
 from undeterred.store.migrations import migrate
 from undeterred.store.seed import seed
 
 log = logging.getLogger(__name__)
+
+END_TASKS = "end-tasks"
+"""File in the data folder: tasks end together with the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +51,27 @@ class Opened:
 class App:
     """One server: `start()` before the socket listens, `stop()` after it is closed."""
 
-    def __init__(self, settings: Settings, data_dir: Path) -> None:
+    def __init__(self, settings: Settings, data_dir: Path, port: int | None = None) -> None:
+        """`port` is the one that the server listens on, when it is not that of the settings."""
         self.settings = settings
         self.data_dir = data_dir
         self.clock = SystemClock()
         self.waiters = Waiters()
         self.opened = open_store(settings, data_dir, self.clock)
         self.db = self.opened.db
-        self.db.after_commit = self.waiters.wake
+        self.db.after_commit = self._after_commit
         cluster_id = self.db.read_now(lambda tx: cluster.get(tx, "cluster_id")) or ""
-        self.engine = Engine(self.db, settings, self.clock, self.waiters, cluster_id, new_uuid())
+        self.engine = Engine(
+            self.db,
+            settings,
+            self.clock,
+            self.waiters,
+            cluster_id,
+            new_uuid(),
+            launchers=launchers(settings, data_dir, self.clock),
+            master_url=master_url(settings, settings.port if port is None else port),
+        )
+        self.running = Running(self.engine)
         self.identities = Identities(self.db, self.clock)
         self.services = Services(
             self.db, self.engine, settings, self.identities, self.clock, DETERMINED_VERSION, default_storage(settings, data_dir)
@@ -57,11 +79,47 @@ class App:
         self.asgi = Server(self.services, HANDLERS)
 
     async def start(self) -> None:
-        """Start the background services."""
+        """Take over what runs and start the background services. Raises Refused or Broken with one clear line."""
+        await self.running.start()
 
-    async def stop(self) -> None:
-        """Stop them in reverse order and close the store; tasks go on."""
+    async def stop(self) -> int:
+        """Stop them in reverse order and close the store; the number of tasks that run on.
+
+        Tasks go on, unless the file `end-tasks` in the data folder asks for their end.
+        """
+        flag = self.data_dir / END_TASKS
+        end_tasks = flag.exists()
+        left = await self.running.stop(end_tasks=end_tasks)
+        flag.unlink(missing_ok=True)
         await asyncio.to_thread(self.db.close)
+        return left
+
+    def _after_commit(self, woken: set[Hashable]) -> None:
+        if keys.SESSIONS in woken:
+            self.identities.forget()
+        self.waiters.wake(woken)
+
+
+def launchers(settings: Settings, data_dir: Path, clock: SystemClock) -> Launchers:
+    """This machine as the one agent of the pool for compute, unless it is kept out."""
+    if not settings.undeterred.agent:
+        return Launchers()
+    pool = default_for(pools_of(settings.resource_manager, settings.resource_pools), 1).name
+    local = LocalSettings(
+        data_dir,
+        pool=pool,
+        slots=settings.undeterred.slots,
+        python=settings.undeterred.task_python or sys.executable,
+        environment=dict(os.environ),
+        reserved_ports=frozenset(settings.reserved_ports),
+    )
+    return Launchers({pool: LocalLauncher(local, clock)})
+
+
+def master_url(settings: Settings, port: int) -> str:
+    """The address under which tasks reach this server."""
+    scheme = "https" if settings.security.tls.cert else "http"
+    return settings.undeterred.master_url or f"{scheme}://127.0.0.1:{port}{settings.undeterred.base_path.rstrip('/')}"
 
 
 def open_store(settings: Settings, data_dir: Path, clock: SystemClock) -> Opened:

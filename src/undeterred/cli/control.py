@@ -44,7 +44,7 @@ def down(arguments: argparse.Namespace) -> int:
         flag.write_text("")
     os.kill(int(record["pid"]), signal.SIGTERM)
     _wait_until_free(folder, int(record["pid"]))
-    print("Stopped")
+    print(datadir.stopped_line(int((datadir.read_record(folder) or {}).get("tasks", 0))))
     return 0
 
 

@@ -81,3 +81,12 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record
+
+
+def stopped_line(tasks: int) -> str:
+    """What is said when a server has stopped: how many of its tasks run on."""
+    if not tasks:
+        return "Stopped; no tasks are running"
+    return (
+        f"Stopped; {tasks} task{'s run' if tasks != 1 else ' runs'} on (undeterred up takes over, undeterred down --tasks ends)"
+    )

@@ -85,8 +85,8 @@ def configure_logging(settings: Settings) -> None:
 
 def run(settings: Settings, folder: Path, sock: socket.socket) -> int:
     """Build, serve, stop."""
-    app = App(settings, folder)
     host, port = sock.getsockname()[:2]
+    app = App(settings, folder, port)
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
     _announce(app, settings, folder, url)
     return asyncio.run(_serve(app, folder, sock, url), debug=False)
@@ -128,8 +128,9 @@ async def _serve(app: App, folder: Path, sock: socket.socket, url: str) -> int:
     print(f"Ready: {url}  (playground: {url}/docs/rest-api/)", flush=True)
     with contextlib.suppress(asyncio.CancelledError):
         await server.serve(sockets=[sock])
-    await app.stop()
-    print("Stopped")
+    left = await app.stop()
+    datadir.write_record(folder, pid=os.getpid(), url=url, tasks=left)
+    print(datadir.stopped_line(left))
     return 0
 
 

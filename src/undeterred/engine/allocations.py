@@ -18,6 +18,9 @@ from undeterred.store.database import Tx
 
 _A = AllocationState
 
+GIVEN = (_A.ASSIGNED, _A.PULLING, _A.STARTING, _A.RUNNING, _A.WAITING, _A.TERMINATING)
+"""States in which an allocation holds slots."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:

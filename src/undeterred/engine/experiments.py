@@ -63,6 +63,7 @@ def create(tx: Tx, new: NewExperiment) -> int:
         resource_pool=pool,
         priority=resources.get("priority"),
         weight=1.0 if weight is None else float(weight),
+        max_slots=resources.get("max_slots"),
     )
     slots = resources.get("slots_per_trial")
     experiment_id = experiments.create(

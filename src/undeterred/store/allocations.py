@@ -1,6 +1,6 @@
 """Allocations: one start of one task each, from its place in the queue to its exit."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,6 +70,28 @@ def in_states(tx: Tx, states: Collection[str]) -> list[Any]:
     return tx.rows(query.order_by(allocations.c.queued_at, allocations.c.id))
 
 
+def running_of_task(tx: Tx, task_id: str) -> Any | None:
+    """The allocation of a task whose processes run now, or None."""
+    query = sa.select(allocations).where(allocations.c.task_id == task_id, allocations.c.state.in_(("RUNNING", "WAITING")))
+    return tx.row(query.order_by(allocations.c.queued_at.desc()))
+
+
+def states(tx: Tx, allocation_ids: Collection[str]) -> dict[str, str]:
+    """Allocation id -> state, for those that exist."""
+    query = sa.select(allocations.c.id, allocations.c.state).where(allocations.c.id.in_(allocation_ids))
+    return {row.id: row.state for row in tx.rows(query)}
+
+
+def with_handle(tx: Tx) -> list[Any]:
+    """Allocations that a launcher has taken and that are not over, with `launch` of their task, in order of their requests."""
+    query = (
+        sa.select(allocations, tasks.c.launch)
+        .join(tasks, tasks.c.id == allocations.c.task_id)
+        .where(_OPEN, allocations.c.handle.is_not(None))
+    )
+    return tx.rows(query.order_by(allocations.c.queued_at, allocations.c.id))
+
+
 def open_with_jobs(tx: Tx) -> list[Any]:
     """Every allocation that is not over, with its task and job as the scheduler needs them, in order of their requests."""
     query = (
@@ -84,6 +106,7 @@ def open_with_jobs(tx: Tx) -> list[Any]:
             jobs.c.priority,
             jobs.c.weight,
             jobs.c.queue_position,
+            jobs.c.max_slots,
             jobs.c.submitted_at,
         )
         .join(tasks, tasks.c.id == allocations.c.task_id)
@@ -92,6 +115,27 @@ def open_with_jobs(tx: Tx) -> list[Any]:
         .order_by(allocations.c.queued_at, allocations.c.id)
     )
     return tx.rows(query)
+
+
+def holding(tx: Tx, pool: str) -> list[Any]:
+    """Id, nodes and stop marks of a pool's allocations that hold slots."""
+    query = sa.select(allocations.c.id, allocations.c.nodes, allocations.c.preempt_at, allocations.c.kill_at)
+    return tx.rows(query.where(_OPEN, allocations.c.state != "PENDING", allocations.c.resource_pool == pool))
+
+
+def on_agent(tx: Tx, agent_id: str) -> list[Any]:
+    """Allocations whose first rank is on this agent, in order of their requests."""
+    query = sa.select(allocations).where(_OPEN, allocations.c.agent_id == agent_id)
+    return tx.rows(query.order_by(allocations.c.queued_at, allocations.c.id))
+
+
+def set_waiting_reasons(tx: Tx, pool: str, reasons: Mapping[str, str]) -> None:
+    """Why allocations of a pool wait, by id; only what changed is written."""
+    query = sa.select(allocations.c.id, allocations.c.waiting_reason)
+    for row in tx.rows(query.where(_OPEN, allocations.c.state == "PENDING", allocations.c.resource_pool == pool)):
+        reason = reasons.get(row.id)
+        if reason != row.waiting_reason:
+            update(tx, row.id, waiting_reason=reason)
 
 
 def count_open(tx: Tx) -> int:

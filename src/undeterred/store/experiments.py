@@ -40,7 +40,7 @@ def lock_of_runs(tx: Tx, run_ids: Collection[int]) -> None:
     """Hold the experiments of these runs until the commit, in the order of their ids."""
     of = sa.select(runs.c.experiment_id).where(runs.c.id.in_(run_ids))
     query = sa.select(experiments.c.id).where(experiments.c.id.in_(of)).order_by(experiments.c.id)
-    dialect.hold(tx.conn, query)
+    tx.rows(dialect.lock(tx.conn, query))
 
 
 def update(tx: Tx, experiment_id: int, **columns: Any) -> None:

@@ -19,6 +19,7 @@ def create(
     resource_pool: str,
     priority: int | None = None,
     weight: float = 1.0,
+    max_slots: int | None = None,
 ) -> None:
     """Store a new job, submitted now."""
     tx.insert(
@@ -30,6 +31,7 @@ def create(
         resource_pool=resource_pool,
         priority=priority,
         weight=weight,
+        max_slots=max_slots,
         submitted_at=tx.now,
     )
 

@@ -14,6 +14,7 @@ jobs = table(
     sa.Column("priority", sa.Integer),  # NULL: the pool's default
     sa.Column("weight", sa.Double, nullable=False, server_default="1"),
     sa.Column("queue_position", sa.Double),  # NULL: by submission
+    sa.Column("max_slots", sa.Integer),  # of all its allocations together; NULL: no limit
     when("submitted_at", required=True),
 )
 

@@ -1,0 +1,22 @@
+"""Every background service, in the order of their start."""
+
+from undeterred.engine.engine import Engine
+from undeterred.engine.services.launcher import LauncherService
+from undeterred.engine.services.orphans import OrphanService
+from undeterred.engine.services.scheduler import SchedulerService
+from undeterred.engine.services.sessions import SessionService
+from undeterred.engine.services.supervisor import Service
+from undeterred.engine.services.watchdog import WatchdogService
+
+
+def build(engine: Engine) -> list[Service]:
+    """All of them for one engine."""
+    db, clock, launchers = engine.db, engine.clock, engine.launchers
+    return [
+        engine.observer,
+        OrphanService(db, launchers),
+        SchedulerService(db, launchers, engine.pools),
+        LauncherService(db, clock, launchers, engine.ground),
+        WatchdogService(db, engine.routes),
+        SessionService(db),
+    ]
