@@ -144,7 +144,8 @@
   function report(phrase) {
     const found = phrase ? filterOperations(ui.specSelectors.taggedOperations(), phrase) : null;
     const count = found ? found.reduce((sum, tag) => sum + tag.get("operations").size, 0) : 0;
-    byId("found").textContent = !found ? "" : count === 1 ? "1 operation" : `${count || "No"} operations`;
+    const words = count === 0 ? "No operation holds all of these words." : count === 1 ? "1 operation" : `${count} operations`;
+    byId("found").textContent = found ? words : "";
     if (found && count <= 40) found.forEach((_, name) => ui.layoutActions.show(["operations-tag", name], true));
   }
 
