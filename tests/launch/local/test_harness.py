@@ -162,6 +162,17 @@ async def test_two_trials_at_a_time_see_their_own_facts(tmp_path: Path) -> None:
             assert found[0] != found[1]
 
 
+async def test_the_harnesss_watch_over_workers_uses_a_private_socket(tmp_path: Path) -> None:
+    """Its server and clients find each other, and tasks of two servers with the same ids could not collide."""
+    address = "/tmp/pid_server-same.id.1"
+    worker = f"python3 -m determined.exec.pid_client {address} -- sh -c 'ls {tmp_path}/runs/c.1/tmp | wc -l; ls {address}'"
+    async with opened(tmp_path) as launcher:
+        server = f"python3 -m determined.exec.pid_server --on-fail SIGTERM --on-exit WAIT {address} 1 -- {worker}; echo $?"
+        _, lines = await run(launcher, shell("c.1", server))
+        assert "1" in lines
+        assert any("No such file" in line for line in lines)
+
+
 async def test_the_redirect_does_not_touch_other_programs(tmp_path: Path) -> None:
     """Without the marker variable the harness's paths are its own."""
     program = "import determined._info; print(determined._info.DEFAULT_TRIAL_INFO_PATH)"

@@ -25,6 +25,7 @@ _SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/opt/homebrew/b
 class Ground:
     """What the launcher knows about this machine for one task."""
 
+    data_dir: Path
     base: overlay.Base
     shim_source: Path
     inherited: Mapping[str, str]
@@ -68,9 +69,9 @@ def _fill(spec: LaunchSpec, ground: Ground, building: Path, run_dir: Path) -> No
         _write(building / name, content, 0o600)
     argv = _command(spec, building, run_dir)
     if spec.shared_fs:
-        _make_storage(Path(spec.shared_fs), other_users=who.uid is not None)
+        _make_storage(Path(spec.shared_fs), ground.data_dir, who)
     cwd = _start_folder(mapped.work_dir, building, run_dir, who)
-    _hand_over(building, run_dir, who, ground.base.program)
+    _hand_over(building, run_dir, who, ground)
     told = {
         "version": 1,
         "allocation_id": spec.allocation_id,
@@ -153,20 +154,20 @@ def _start_folder(wanted: str | None, building: Path, run_dir: Path, who: users.
     return run_dir / WORK / wanted if relative else folder
 
 
-def _make_storage(folder: Path, *, other_users: bool) -> None:
-    """The folder of a shared_fs storage; like /tmp when tasks run as several users."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True)
-        if other_users:
-            folder.chmod(0o1777)
+def _make_storage(folder: Path, data_dir: Path, who: users.Identity) -> None:
+    """The folder of a shared_fs storage; where tasks run as several users, the server's own is open to all like /tmp."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if who.uid is not None and folder.resolve().is_relative_to(data_dir):
+        users.let_through(folder.parent, who.uid, data_dir)
+        folder.chmod(0o1777)
 
 
-def _hand_over(building: Path, run_dir: Path, who: users.Identity, interpreter: str) -> None:
+def _hand_over(building: Path, run_dir: Path, who: users.Identity, ground: Ground) -> None:
     """Give the task's user what is theirs, and a way to it."""
     if who.uid is None or who.gid is None:
         return
-    users.check_program(Path(interpreter), who.uid)
-    users.let_through(run_dir.parent, who.uid)
+    users.check_program(Path(ground.base.program), who.uid)
+    users.let_through(run_dir.parent, who.uid, ground.data_dir)
     os.chmod(building, 0o711)  # noqa: S103 (pass through, not list: what is inside has modes of its own)
     for top in (building / name for name in (WORK, VENV, INFO, TMP)):
         for path in (top, *(Path(folder, name) for folder, folders, files in os.walk(top) for name in folders + files)):

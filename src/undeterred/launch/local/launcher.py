@@ -222,6 +222,7 @@ class LocalLauncher:
         if python not in self._bases:
             self._bases[python] = await asyncio.to_thread(overlay.inspect, python)
         ground = folder.Ground(
+            data_dir=self._runs.parent,
             base=self._bases[python],
             shim_source=_SHIM_SOURCE,
             inherited=self._settings.environment,

@@ -44,20 +44,25 @@ def identity(wanted: UnixUser | None, home_fallback: str) -> tuple[Identity, str
     return Identity(login, _home(wanted.uid, home_fallback), wanted.uid == 0, wanted.uid, wanted.gid, groups), ""
 
 
-def let_through(folder: Path, uid: int) -> None:
+def let_through(folder: Path, uid: int, inside: Path) -> None:
     """Let a user pass through `folder` and its parents without listing them: an access entry for nobody else.
 
-    Raises Refused when a folder cannot be opened that way.
+    Only `inside` and what is below it is changed. Raises Refused when a folder cannot be opened that way.
     """
+    inside = inside.resolve()
     for path in [*reversed(folder.resolve().parents), folder.resolve()]:
-        if not _can_pass(path, uid):
+        if _can_pass(path, uid):
+            continue
+        reason = "it is not this server's"
+        if path.is_relative_to(inside):
             try:
                 _add_search_entry(path, uid)
+                continue
             except OSError as error:
-                raise Refused(
-                    f"user {_login(uid)} cannot reach {path}, and an access entry cannot be set there ({error.strerror}): "
-                    f"run 'chmod o+x {path}' or choose another data folder"
-                ) from None
+                reason = f"an access entry cannot be set: {error.strerror}"
+        raise Refused(
+            f"user {_login(uid)} cannot pass through {path} ({reason}): run 'chmod o+x {path}' or choose another data folder"
+        )
 
 
 def check_program(program: Path, uid: int) -> None:
