@@ -8,6 +8,7 @@ from undeterred.api import master as master
 from undeterred.api import projects as projects
 from undeterred.api import rbac as rbac
 from undeterred.api import templates as templates
+from undeterred.api import tasklogs as tasklogs
 from undeterred.api import tokens as tokens
 from undeterred.api import users as users
 from undeterred.api import workspaces as workspaces

@@ -20,3 +20,5 @@ class LogLine:
     agent_id: str | None = None
     container_id: str | None = None
     allocation_id: str | None = None
+    ended: bool = True
+    """Whether the line's end followed; a task may post a line without."""
