@@ -34,7 +34,6 @@ class Supervisor:
         self._end_now = False
         self._killed = False
         self._deadline: float | None = None
-        self._status: int | None = None
 
     def start(self) -> bool:
         """Start the task; False when that failed, which is then written down. Raises OSError when nothing can be written."""
@@ -57,19 +56,19 @@ class Supervisor:
     def run(self) -> None:
         """Watch until the task has ended, end what is left of it, write the exit."""
         pause = QUIET_S
-        while self._status is None:
-            select.select([self._wake], [], [], self._until_next(pause))
+        ended = False
+        while not ended:
+            woken = bool(select.select([self._wake], [], [], self._until_next(pause))[0])
             self._drain()
             pause = ACTIVE_S if self._output.sample() else QUIET_S
-            self._collect()
+            ended = woken and self._first_has_ended()
             if self._end_now or (self._deadline is not None and time.monotonic() >= self._deadline):
                 break
             if self._asked_to_end:
                 self._ask_task_to_end()
         left = processes.end_all(os.getpid(), self._child.pid, self._markers, self._child.pid, END_LIMIT_S)
-        self._finish_child()
         error = f"{left} processes did not end after SIGKILL" if left else ""
-        self._write_exit(*_meaning(self._status), error)
+        self._write_exit(*_meaning(self._collect_first()), error)
 
     def _prepare_process(self) -> None:
         """Be found as the parent of all orphans of the task; be woken by signals."""
@@ -129,27 +128,24 @@ class Supervisor:
         except BlockingIOError:
             pass
 
-    def _collect(self) -> None:
-        """Reap ended orphans; note that the task's first process ended, but keep its pid (and so its session's id) taken."""
+    def _first_has_ended(self) -> bool:
+        """Whether the task's first process ended; its pid, and so its session's id, stays taken until it is collected.
+
+        Other ended children, orphans of the task, are collected here.
+        """
         if not hasattr(os, "waitid"):
-            self._collect_simply()
-            return
+            return processes.look(self._child.pid) is None
         while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if ended is None:
-                return
-            if ended.si_pid == self._child.pid:
-                self._status = _as_exit_status(ended.si_code, ended.si_status)
-                return
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None or ended.si_pid == self._child.pid:
+                return ended is not None
             os.waitpid(ended.si_pid, os.WNOHANG)
 
-    def _collect_simply(self) -> None:
+    def _collect_first(self) -> int | None:
+        """Exit status of the first process, negative for a signal; None when not even SIGKILL has ended it."""
         pid, status = os.waitpid(self._child.pid, os.WNOHANG)
-        if pid:
-            self._status = os.waitstatus_to_exitcode(status)
+        self._child.returncode = os.waitstatus_to_exitcode(status) if pid else -signal.SIGKILL
+        return self._child.returncode if pid else None
 
     def _ask_task_to_end(self) -> None:
         self._asked_to_end = False
@@ -161,16 +157,6 @@ class Supervisor:
         if first:
             for process in processes.members(os.getpid(), self._child.pid, self._markers):
                 processes.send(process, signal.SIGTERM)
-
-    def _finish_child(self) -> None:
-        """Collect the first process; its status counts also when it ended only by our SIGKILL."""
-        try:
-            pid, status = os.waitpid(self._child.pid, os.WNOHANG)
-        except ChildProcessError:
-            pid, status = 0, 0
-        if pid and self._status is None:
-            self._status = os.waitstatus_to_exitcode(status)
-        self._child.returncode = self._status if self._status is not None else -signal.SIGKILL
 
     def _write_start(self, task: processes.Process | None) -> None:
         me = processes.look(os.getpid())
@@ -210,10 +196,6 @@ def sweep(spec: dict[str, Any]) -> None:
     left = processes.end_all(-1, session, markers, None, END_LIMIT_S)
     value = {"version": 1, "ended_at": record.now(), "left": left}
     record.write_at_last(os.path.join(run_dir, record.LOST), value)
-
-
-def _as_exit_status(code: int, status: int) -> int:
-    return status if code == os.CLD_EXITED else -status
 
 
 def _meaning(status: int | None) -> tuple[int | None, int | None]:
