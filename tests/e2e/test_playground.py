@@ -19,6 +19,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
 PASSWORD = "Playground1"
+BASE_PATH = "/behind/a/proxy"
 CONFIG = (
     "name: seen in the playground\nentrypoint: 'true'\nsearcher: {name: single, metric: loss}\nresources: {slots_per_trial: 0}\n"
 )
@@ -35,10 +36,11 @@ BROWSER_FLAGS = [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server of its own, ended with the tests."""
+    """Address of a server of its own, ended with the tests. It also answers below a base path."""
     folder = tmp_path_factory.mktemp("playground")
+    (folder / "settings.yaml").write_text(f"undeterred: {{base_path: {BASE_PATH}}}\n")
     command = [sys.executable, "-m", "undeterred.cli.main", "up", "--port", "0", "--no-agent"]
-    command += ["--data-dir", str(folder), "--initial-password", PASSWORD]
+    command += ["--data-dir", str(folder), "--initial-password", PASSWORD, "--config", str(folder / "settings.yaml")]
     with (folder / "output").open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -224,6 +226,20 @@ def test_search_looks_at_words_and_paths(playground: Watched) -> None:
     page.fill("#search", "no such thing at all")
     page.get_by_text("No operation holds").wait_for()
     assert page.locator(".opblock").count() == 0
+
+
+def test_it_works_below_a_base_path(playground: Watched) -> None:
+    """Opened below the base path of a reverse proxy, the page asks for nothing outside of it."""
+    asked: list[str] = []
+    playground.page.on("request", lambda request: asked.append(request.url))
+    playground.server += BASE_PATH
+    playground.open()
+    playground.log_in()
+    playground.page.locator("#session").wait_for()
+    status, body = playground.try_out("show your own user", "GetMe", {})
+    assert (status, body["user"]["username"]) == (200, "admin")
+    assert len(asked) > 5
+    assert [url for url in asked if not playground.is_own(url)] == []
 
 
 def test_the_index_leads_everywhere(playground: Watched) -> None:
