@@ -128,6 +128,7 @@ def test_an_early_look():
     [
         (TaskKind.SHELL, {"nope": 1, "resources": {"slots": -1}}, {}, [".nope", ".resources.slots"]),
         (TaskKind.SHELL, {"resources": {"is_single_node": False}}, {}, [".resources.is_single_node"]),
+        (TaskKind.SHELL, {"environment": {"ports": {"x": float("inf")}}}, {}, [""]),
         (TaskKind.NOTEBOOK, {"notebook_idle_type": "never", "idle_timeout": "5"}, {}, [".idle_timeout", ".notebook_idle_type"]),
         (TaskKind.NOTEBOOK, {"idle_timeout": "-5m"}, {}, [".idle_timeout"]),
         (TaskKind.NOTEBOOK, {"idle_timeout": 300}, {}, [".idle_timeout"]),

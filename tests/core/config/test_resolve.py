@@ -1,5 +1,6 @@
 """Nine sources become one configuration: the order counts, mistakes come all at once, nothing else can happen."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -361,7 +362,7 @@ def test_empty_layers_change_nothing(partial):
 @given(trees(EXPERIMENT), st.randoms(use_true_random=False), JSON)
 def test_a_spoilt_configuration_is_resolved_or_refused(tree, random, junk):
     """A valid configuration with one value anywhere replaced by anything gives a result or Invalid."""
-    submitted = _complete(canonical(EXPERIMENT, tree))
+    submitted = copy.deepcopy(_complete(canonical(EXPERIMENT, tree)))
     _spoil(submitted, random, junk)
     for sources in ({}, {"template": submitted, "global_invariant": submitted}):
         try:

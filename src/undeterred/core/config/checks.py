@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from undeterred.base.errors import Invalid
 from undeterred.core.config import hyperparameters, rules
 from undeterred.core.config.kinds import (
     Anything,
@@ -31,7 +32,7 @@ from undeterred.core.config.kinds import (
     branch_of,
     fields_of,
 )
-from undeterred.core.config.parse import describe
+from undeterred.core.config.parse import describe, plain
 from undeterred.core.config.problems import Problems
 
 
@@ -49,6 +50,16 @@ def read(kind: Kind, value: Any, path: str, problems: Problems) -> Any:
     """
     result = _read(kind, value, path, problems)
     return None if result is _UNREADABLE else result
+
+
+def read_layer(schema: Record, tree: Mapping[str, Any] | None, root: str, problems: Problems) -> Tree:
+    """One whole source in canonical form, {} where there is none; `root` names it in paths. Mistakes go to `problems`."""
+    try:
+        canonical = read(schema, plain(tree or {}), root, problems)
+    except Invalid as error:
+        problems.add(root, str(error))
+        canonical = None
+    return dict(canonical or {})
 
 
 def missing(kind: Kind, value: Any, path: str, problems: Problems) -> None:

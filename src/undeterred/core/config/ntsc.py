@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from undeterred.base.errors import Invalid
 from undeterred.core import durations
 from undeterred.core.config import schema, shims, tcd
-from undeterred.core.config.checks import read
+from undeterred.core.config.checks import read_layer
 from undeterred.core.config.defaults import fill
 from undeterred.core.config.kinds import (
     Anything,
@@ -33,7 +32,6 @@ from undeterred.core.config.kinds import (
     Whole,
 )
 from undeterred.core.config.merge import merge_all
-from undeterred.core.config.parse import plain
 from undeterred.core.config.problems import CONFIG, DEFAULTS, TEMPLATE, Problems
 
 IDLE_TYPES = ("kernels_or_terminals", "kernel_connections", "activity")
@@ -196,7 +194,7 @@ def default_description(kind: TaskKind, words: str) -> str:
 
 def wanted(kind: TaskKind, submitted: Mapping[str, Any]) -> Wanted:
     """Pool and slots of a request (TensorBoards take none); what cannot be read counts as not given, `resolve_ntsc` tells it."""
-    config = fill(TASK, _layer(submitted, CONFIG, Problems("")))
+    config = fill(TASK, read_layer(TASK, submitted, CONFIG, Problems("")))
     return Wanted(config["resources"]["resource_pool"], 0 if kind is TaskKind.TENSORBOARD else config["resources"]["slots"])
 
 
@@ -222,10 +220,10 @@ def resolve_ntsc(
     problems = Problems("invalid task configuration")
     slots = wanted(kind, submitted).slots
     layers = [
-        _layer(submitted, CONFIG, problems),
-        _layer(inherited, _INHERITED, problems),
-        _layer(_of_template(template), TEMPLATE, problems),
-        _layer(tcd.task_layer(task_container_defaults, slots), DEFAULTS, problems),
+        read_layer(TASK, submitted, CONFIG, problems),
+        read_layer(TASK, inherited, _INHERITED, problems),
+        read_layer(TASK, _of_template(template), TEMPLATE, problems),
+        read_layer(TASK, tcd.task_layer(task_container_defaults, slots), DEFAULTS, problems),
         {"idle_timeout": None if idle_timeout is None else go_duration(idle_timeout)},
     ]
     merged = merge_all(TASK, layers)
@@ -258,16 +256,6 @@ def shown_entrypoint(kind: TaskKind, entrypoint: list[str], *, port: int = 0, pa
             return [*program, ",".join(paths)]
         case TaskKind.GENERIC:
             return entrypoint
-
-
-def _layer(tree: Mapping[str, Any] | None, root: str, problems: Problems) -> Tree:
-    """One source in canonical form; mistakes go to `problems`."""
-    try:
-        canonical = read(TASK, plain(tree or {}), root, problems)
-    except Invalid as error:
-        problems.add(root, str(error))
-        canonical = None
-    return dict(canonical or {})
 
 
 def _of_template(template: Mapping[str, Any] | None) -> Tree:

@@ -11,12 +11,12 @@ from typing import Any
 
 from undeterred.base.errors import Invalid
 from undeterred.core.config import shims, tcd
-from undeterred.core.config.checks import missing, read
+from undeterred.core.config.checks import missing, read_layer
 from undeterred.core.config.defaults import fill
 from undeterred.core.config.hyperparameters import report_grid
 from undeterred.core.config.kinds import Field, Record, Tree
 from undeterred.core.config.merge import merge, merge_all
-from undeterred.core.config.parse import parse_tree, plain
+from undeterred.core.config.parse import parse_tree
 from undeterred.core.config.problems import (
     CONFIG,
     DEFAULTS,
@@ -76,7 +76,7 @@ class Early:
 def parse_config(text: str, extra_searchers: frozenset[str] = frozenset()) -> Tree:
     """A submitted configuration in canonical form, not yet complete; raises Invalid with all mistakes, one per line."""
     problems = Problems(HEADING)
-    tree = _layer(experiment(extra_searchers), parse_tree(text), CONFIG, problems)
+    tree = read_layer(experiment(extra_searchers), parse_tree(text), CONFIG, problems)
     problems.raise_if_any()
     return tree
 
@@ -89,7 +89,7 @@ def early(
     Nothing is refused here: what cannot be read counts as not given, and `resolve` tells all mistakes at once.
     """
     schema, ignored = experiment(extra_searchers), Problems(HEADING)
-    layers = [_layer(schema, submitted, CONFIG, ignored), _layer(schema, template, TEMPLATE, ignored)]
+    layers = [read_layer(schema, submitted, CONFIG, ignored), read_layer(schema, template, TEMPLATE, ignored)]
     config = fill(schema, merge_all(schema, layers))
     resources = config["resources"]
     return Early(
@@ -111,8 +111,8 @@ def resolve(sources: Sources) -> Resolved:
     config = fill(schema, config)
     if config["reproducibility"]["experiment_seed"] is None:
         config["reproducibility"]["experiment_seed"] = sources.seed
-    workspace = _layer(schema, sources.workspace_invariant, WORKSPACE_POLICY, problems)
-    server = _layer(schema, sources.global_invariant, GLOBAL_POLICY, problems)
+    workspace = read_layer(schema, sources.workspace_invariant, WORKSPACE_POLICY, problems)
+    server = read_layer(schema, sources.global_invariant, GLOBAL_POLICY, problems)
     config = fill(schema, merge_all(schema, [server, workspace, config]))
     _report_incomplete(schema, config, problems, unmanaged=sources.unmanaged, extra=sources.extra_searchers)
     problems.raise_if_any()
@@ -138,13 +138,13 @@ def override(config: Mapping[str, Any], given: Mapping[str, Any]) -> Resolved:
     problems = Problems("the experiment cannot go on with this configuration")
     if config["searcher"].get("name") != "single":
         problems.add(CONFIG, "only an experiment with the searcher single takes changes when it goes on")
-    changes = _layer(schema, given, CONFIG, problems)
+    changes = read_layer(schema, given, CONFIG, problems)
     for key in ("project", "workspace"):
         if key in changes:
             problems.add(f"{CONFIG}.{key}", "cannot be changed when an experiment goes on")
     if changes.get("searcher", {}).get("name", "single") != "single":
         problems.add(f"{CONFIG}.searcher.name", "must stay single when an experiment goes on")
-    merged = fill(schema, merge(schema, changes, _layer(schema, config, CONFIG, problems)))
+    merged = fill(schema, merge(schema, changes, read_layer(schema, config, CONFIG, problems)))
     if not merged["name"] or not merged["name"].strip():
         merged["name"] = config["name"]
     _report_incomplete(schema, merged, problems, unmanaged=False, extra=frozenset())
@@ -159,7 +159,7 @@ def search_section(submitted: Mapping[str, Any], extra_searchers: frozenset[str]
     """
     problems = Problems(HEADING)
     schema = experiment(extra_searchers)
-    config = fill(schema, _layer(schema, submitted, CONFIG, problems))
+    config = fill(schema, read_layer(schema, submitted, CONFIG, problems))
     part = Record({key: schema.fields[key] for key in ("searcher", "hyperparameters")})
     missing(part, config, CONFIG, problems)
     _report_searcher(config, problems, extra_searchers)
@@ -174,29 +174,19 @@ def for_display(stored: Mapping[str, Any]) -> Tree:
     """
     schema = experiment()
     ignored = Problems(HEADING)
-    return dict(fill(schema, _layer(schema, shims.stored(stored), CONFIG, ignored)))
-
-
-def _layer(schema: Record, tree: Mapping[str, Any] | None, root: str, problems: Problems) -> Tree:
-    """One source in canonical form; mistakes go to `problems`."""
-    try:
-        canonical = read(schema, plain(tree or {}), root, problems)
-    except Invalid as error:
-        problems.add(root, str(error))
-        canonical = None
-    return dict(canonical or {})
+    return dict(fill(schema, read_layer(schema, shims.stored(stored), CONFIG, ignored)))
 
 
 def _lower_layers(schema: Record, sources: Sources, problems: Problems) -> Tree:
     """All sources but policies and field defaults, merged."""
     upper = [
-        _layer(schema, sources.submitted, CONFIG, problems),
-        _layer(schema, sources.template, TEMPLATE, problems),
+        read_layer(schema, sources.submitted, CONFIG, problems),
+        read_layer(schema, sources.template, TEMPLATE, problems),
     ]
     wanted = merge_all(schema, upper)
     slots = wanted.get("resources", {}).get("slots_per_trial", 1)
     lower = [
-        _layer(schema, tcd.experiment_layer(sources.task_container_defaults, slots), DEFAULTS, problems),
+        read_layer(schema, tcd.experiment_layer(sources.task_container_defaults, slots), DEFAULTS, problems),
         {"checkpoint_storage": _storage(sources.workspace_storage, WORKSPACE_STORAGE, problems)},
         {"checkpoint_storage": _storage(sources.master_storage, MASTER_STORAGE, problems)},
         {"resources": {"priority": sources.pool_priority}} if sources.pool_priority is not None else {},
@@ -206,7 +196,7 @@ def _lower_layers(schema: Record, sources: Sources, problems: Problems) -> Tree:
 
 def _storage(tree: Mapping[str, Any] | None, root: str, problems: Problems) -> Tree | None:
     section = Record({"checkpoint_storage": Field(STORAGE)})
-    return _layer(section, {"checkpoint_storage": tree}, root, problems).get("checkpoint_storage")
+    return read_layer(section, {"checkpoint_storage": tree}, root, problems).get("checkpoint_storage")
 
 
 def _report_incomplete(
@@ -214,7 +204,7 @@ def _report_incomplete(
 ) -> None:
     """What is wrong with the merged whole, beyond what was wrong with its sources."""
     whole = Problems(HEADING)
-    canonical = _layer(schema, config, CONFIG, whole)
+    canonical = read_layer(schema, config, CONFIG, whole)
     for path, message in whole.found():
         problems.add_new(path, message)
     missing(schema, canonical, CONFIG, problems)
