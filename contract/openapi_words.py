@@ -70,7 +70,7 @@ class Words:
         """Fields that the body of an operation must have: the contract's, as corrected by `optional` and `needed`."""
         entry = self.operations.get(op["id"], {})
         optional, needed = entry.get("optional", []), entry.get("needed", [])
-        return [f["name"] for f in fields if (f["required"] and f["name"] not in optional) or f["name"] in needed]
+        return [f["name"] for f in fields if (f.get("required") and f["name"] not in optional) or f["name"] in needed]
 
     def about(self, key: str) -> str | None:
         """The sentence about a message or an enum."""
