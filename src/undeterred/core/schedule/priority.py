@@ -1,0 +1,63 @@
+"""The priority scheduler: whoever comes first in the queue and fits, starts.
+
+A request that does not fit now holds up everything of a lower priority, unless preemption is on: then preemptible work may fill
+the gap, because it can be stopped when the other one's turn comes. Requests of the same priority may pass one that does not fit.
+A request that could not run even in an empty pool, or that its job's `max_slots` holds back, holds up nobody. Slots that are
+being given up are kept for the first request that fits with them; the rest of the pool goes on working.
+"""
+
+from collections.abc import Iterable
+
+from undeterred.core.schedule import explain
+from undeterred.core.schedule.model import Request
+from undeterred.core.schedule.preempt import Victims, over_limit
+from undeterred.core.schedule.state import Pass
+
+
+def schedule(state: Pass, requests: Iterable[Request], *, preemption: bool) -> None:
+    """Decide about every request, given in queue order."""
+    victims = Victims(state.room, state.running, state.ranks) if preemption else None
+    if victims:
+        _enforce_limits(state, victims)
+    first: Request | None = None
+    hopeless: set[tuple[int, bool, frozenset[str]]] = set()
+    for request in requests:
+        if not state.admit(request):
+            continue
+        if first and _held_up(state, first, request) and not (preemption and request.preemptible):
+            state.wait(request, ("behind",), explain.behind, first, state.groups[first.group_id].priority)
+            continue
+        kind = (request.slots, request.single_node, request.excluded)
+        if kind not in hopeless:
+            if state.start(request) or state.keep_soon(request):
+                continue
+            if victims and _preempt(state, victims, request):
+                hopeless.clear()
+                continue
+            hopeless.add(kind)
+        first = first or request
+        state.wait_for_room(request)
+
+
+def _held_up(state: Pass, first: Request, request: Request) -> bool:
+    """Whether the first request that does not fit has a higher priority."""
+    return state.groups[request.group_id].priority > state.groups[first.group_id].priority
+
+
+def _enforce_limits(state: Pass, victims: Victims) -> None:
+    """Stop what goes beyond the limit of its job."""
+    beyond = over_limit(state.running, state.groups.values())
+    victims.drop(beyond)
+    for one in beyond:
+        state.room.release(one.places)
+        state.preempt(one, explain.stopped_by_limit(state.groups[one.request.group_id]))
+
+
+def _preempt(state: Pass, victims: Victims, request: Request) -> bool:
+    """Stop others for a request, if that makes it fit."""
+    chosen = victims.make_room(request, state.ranks[request.group_id])
+    for one in chosen:
+        state.preempt(one, explain.stopped_for(request))
+    if chosen:
+        state.kept(request, explain.preempting(chosen))
+    return bool(chosen)
