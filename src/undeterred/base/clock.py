@@ -15,6 +15,8 @@ SECOND = 1_000_000
 DAY = 86_400 * SECOND
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_FIRST = (dt.datetime(1, 1, 1, tzinfo=dt.UTC) - _EPOCH) // dt.timedelta(seconds=1)
+_LAST = (dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC) - _EPOCH) // dt.timedelta(seconds=1)
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -62,4 +64,6 @@ def from_text(text: str) -> Micros:
     day, clock, fraction, zone = match.groups()
     moment = dt.datetime.fromisoformat(f"{day}T{clock}" + ("+00:00" if zone in "Zz" else zone))
     whole = (moment - _EPOCH) // dt.timedelta(seconds=1)
+    if not _FIRST <= whole <= _LAST:
+        raise ValueError(f"outside the years 1 to 9999: {text}")
     return whole * SECOND + (int(fraction.ljust(6, "0")[:6]) if fraction else 0)

@@ -4,6 +4,7 @@ The fast path is one typed decode by msgspec into structs that forbid unknown ke
 to `tolerant.py`, which knows what else the original accepts and alone refuses. So both must agree where both succeed.
 """
 
+import re
 import typing
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
@@ -22,6 +23,12 @@ MAX_CONTEXT_BODY = 128 * 1024 * 1024
 """Bytes of a body that carries context files: 95 MB of files as base64, as the client's own limit."""
 MAX_DEPTH = 100
 """Levels of nested lists and objects in a body."""
+
+MAX_PARAMS = 2_000
+"""Parameters of a query."""
+
+COMMA_LISTS = frozenset(("users", "labels", "workspaceNames"))
+"""List parameters whose values may also come joined by commas. In all others a comma belongs to the value (a metric's name)."""
 
 CONTEXT_OPERATIONS = frozenset(
     (
@@ -71,12 +78,13 @@ class Codec:
     def _read_query(self, message: msgspec.Struct, query: bytes) -> None:
         lists: dict[str, list[typing.Any]] = {}
         seen: set[str] = set()
-        for key, text in parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=2000):
+        for key, text in _pairs(query):
             param = self._params.get(key)
             if param is None:
                 continue
             if param.repeated:
-                lists.setdefault(param.name, []).extend(queries.read(param, part) for part in text.split(","))
+                parts = text.split(",") if param.name in COMMA_LISTS else (text,)
+                lists.setdefault(param.name, []).extend(queries.read(param, part) for part in parts)
             elif param.name not in seen:
                 seen.add(param.name)
                 queries.put(message, param.path, queries.read(param, text))
@@ -110,6 +118,13 @@ class Codec:
         return typing.get_type_hints(operation.request, include_extras=True)[typing.cast(str, operation.body)]
 
 
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_PARAMS)
+    except ValueError:
+        raise Invalid(f"the query has more than {MAX_PARAMS} parameters") from None
+
+
 def _empty(annotation: typing.Any) -> typing.Any:
     """An empty message where the body fills a message field; None for other fields."""
     for kind in typing.get_args(annotation) or (annotation,):
@@ -118,26 +133,22 @@ def _empty(annotation: typing.Any) -> typing.Any:
     return None
 
 
+_MARKS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]', re.S)
+"""Brackets of JSON, and texts as a whole so that brackets in them do not count."""
+
+
 def _check_depth(body: bytes) -> None:
     """Refuse nesting beyond `MAX_DEPTH`; bodies with few brackets are not looked at twice."""
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return
-    depth, inside, escaped = 0, False, False
-    for byte in body:
-        if inside:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                inside = False
-        elif byte == 0x22:
-            inside = True
-        elif byte in b"{[":
+    depth = 0
+    for mark in _MARKS.finditer(body):
+        kind = body[mark.start()]
+        if kind in b"{[":
             depth += 1
             if depth > MAX_DEPTH:
                 raise Invalid(f"the body is nested deeper than {MAX_DEPTH} levels")
-        elif byte in b"}]":
+        elif kind in b"}]":
             depth -= 1
 
 

@@ -11,6 +11,7 @@ msgspec hands exactly these to the hooks below, so a message is encoded and deco
 """
 
 import functools
+import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
@@ -83,7 +84,8 @@ def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
 
 
 SPECIAL_FLOATS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-_INTEGER = re.compile(r"-?(0|[1-9]\d*)")
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def encode_leaf(value: Any) -> Any:
@@ -121,15 +123,19 @@ def decode_leaf(kind: Any, value: Any) -> Any:
 
 def to_double(value: Any) -> Double:
     """A number, a quoted number, or one of the three special texts."""
-    if type(value) in (int, float):
-        return Double(value)
-    if type(value) is str:
+    kind = type(value)
+    if kind is str:
         special = SPECIAL_FLOATS.get(value)
         if special is not None:
             return Double(special)
-        if value == value.strip() and "_" not in value and value.lower().lstrip("+-") not in ("nan", "inf", "infinity"):
-            return Double(value)
-    raise ValueError("expected a number")
+        if _NUMBER.fullmatch(value) is None:
+            raise ValueError("expected a number")
+    elif kind is not float and kind is not int:
+        raise ValueError("expected a number")
+    number = Double(value)
+    if math.isinf(number):
+        raise ValueError("number out of range")
+    return number
 
 
 def to_int64(value: Any, low: int = -(2**63), high: int = 2**63 - 1) -> Int64:
@@ -149,6 +155,8 @@ def as_doubles(value: Any) -> Any:
     if kind is float:
         if value.is_integer() and abs(value) < 2**53:
             return int(value)
+        if math.isinf(value):
+            raise ValueError("number out of range")
         return value
     if kind is dict:
         for key, item in value.items():

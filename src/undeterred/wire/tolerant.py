@@ -77,7 +77,7 @@ def _named(kind: Any) -> Convert:
     if kind is bytes:
         return _bytes
     if kind is Int64:
-        return functools.partial(_integer, low=-(2**63), high=2**64 - 1)
+        return functools.partial(_integer, low=-(2**63), high=2**63 - 1)
     if kind in _SPECIALS:
         return functools.partial(_leaf, kind=kind)
     if issubclass(kind, enum.StrEnum):
