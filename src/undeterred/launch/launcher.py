@@ -149,6 +149,8 @@ class Lines:
     """After these lines."""
     more: bool = False
     """Whether there was more to read than the limit allowed: ask again at once."""
+    complete: bool = False
+    """The task has ended (exited or lost) and these are its last lines: now its exit may be applied."""
 
 
 class Launcher(Protocol):
@@ -194,7 +196,10 @@ class Launcher(Protocol):
         """Raw bytes of a stream from `offset`, at most 1 MiB. May raise Unsupported."""
 
     async def read_lines(self, handle: Handle, offsets: Offsets, limit_bytes: int = 1 << 20) -> Lines:
-        """The next lines after `offsets`; the last unfinished line only once the task has ended."""
+        """The next lines after `offsets`; the last unfinished line only once the task has ended.
+
+        Never called for two pieces of one task at a time; until `complete`, call it again after a moment.
+        """
 
     async def close(self) -> None:
         """Let go; tasks run on."""

@@ -78,8 +78,7 @@ async def test_a_plain_core_script_reports_stores_and_writes_tensorboard_files(t
         assert {headers.get("Grpc-Metadata-x-allocation-token") for *_, headers in stub.calls} == {"Bearer allocation-token"}
         [checkpoint] = stub.bodies("/checkpoints")
         assert (storage / "below" / checkpoint["uuid"] / "steps").read_text() == "5"
-    [events] = (storage / "below/cluster-1/tensorboard/experiment/1/trial/1").glob("*tfevents*")
-    read = EventAccumulator(str(events))
+    read = EventAccumulator(str(storage / "below/cluster-1/tensorboard/experiment/1/trial/1"))
     read.Reload()
     losses = [(event.step, round(event.value, 6)) for event in read.Scalars("Determined/loss")]
     assert losses == [(step, round(1 / step, 6)) for step in range(1, 6)]

@@ -100,6 +100,17 @@ async def test_what_cannot_be_started_ends_as_in_a_shell(tmp_path: Path, argv: t
         assert any(text in line for line in lines)
 
 
+@pytest.mark.parametrize(("env", "text"), [({"BIG": "x" * 200_000}, "too long"), ({"NUL": "a\0b"}, "null byte")])
+async def test_variables_that_the_system_refuses_are_the_tasks_failure(tmp_path: Path, env: dict[str, str], text: str) -> None:
+    """No exit code, because nothing ran, but the reason."""
+    async with opened(tmp_path) as launcher:
+        status, lines = await run(launcher, make_spec("a.1", "true", user_env=env))
+        assert status.exit is not None
+        assert status.exit.code is None
+        assert text in status.exit.error
+        assert text in lines[0]
+
+
 async def test_a_kill_leaves_no_process(tmp_path: Path) -> None:
     """Children in sessions of their own, without the marker, ignoring SIGTERM: all are gone when the task has ended."""
     async with opened(tmp_path) as launcher:
@@ -170,11 +181,11 @@ async def test_lines_are_readable_while_the_task_runs(tmp_path: Path) -> None:
         handle = await launcher.submit(shell("a.1", "echo one; while [ ! -e go ]; do sleep 0.02; done; echo two"))
         await until(lambda: (tmp_path / "runs/a.1/stdout.log").read_text(), "one")
         first = await launcher.read_lines(handle, Offsets())
-        assert [line.text for line in first.lines] == ["one"]
+        assert ([line.text for line in first.lines], first.complete) == (["one"], False)
         (tmp_path / "runs/a.1/work/go").touch()
         status = await wait_end(launcher, handle)
         rest = await launcher.read_lines(handle, first.offsets)
-        assert [line.text for line in rest.lines] == ["two"]
+        assert ([line.text for line in rest.lines], rest.complete) == (["two"], True)
         assert status.exit is not None
         assert (rest.offsets.stdout, rest.offsets.stderr) == (status.exit.stdout_size, status.exit.stderr_size)
         assert first.lines[0].time <= rest.lines[0].time <= status.exit.ended_at

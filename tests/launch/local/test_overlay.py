@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,21 @@ def test_an_overlay_of_an_environment_whose_scripts_go_by_way_of_the_shell(tmp_p
     done = subprocess.run([tmp_path / "over/bin/tool"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(tmp_path / "over")
     assert os.readlink(tmp_path / "over/bin/shell-tool") == str(other)
+    refused = subprocess.run([tmp_path / "over/bin/pip", "install", "x"], capture_output=True, text=True, check=False)
+    assert (refused.returncode, "not installed" in refused.stderr) == (1, True)
+
+
+def test_a_base_with_pip_but_without_its_script_gets_one(tmp_path: Path) -> None:
+    """A bare `pip` is never the machine's own."""
+    base = replace(overlay.inspect(sys.executable), scripts=(), links=())
+    overlay.make(base, tmp_path / "over", tmp_path / "over")
+    done = subprocess.run([tmp_path / "over/bin/pip3", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("pip ")
+    with_uv = replace(base, has_pip=False, links=(("uv", "/bin/echo"),))
+    overlay.make(with_uv, tmp_path / "uv", tmp_path / "uv")
+    env = {"PATH": f"{tmp_path}/uv/bin:{os.defpath}"}
+    done = subprocess.run([tmp_path / "uv/bin/pip", "install", "x"], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout == "pip install x\n"
 
 
 def test_an_interpreter_that_does_not_run_is_said() -> None:

@@ -30,7 +30,8 @@ asyncio.run(main())
 async def test_a_task_outlives_the_server(tmp_path: Path) -> None:
     """After SIGKILL of the server the task runs on, a new launcher finds it, and nothing of its log or exit is lost."""
     root = str(Path(__file__).parents[3])
-    server = start_program(sys.executable, "-c", SERVER, str(tmp_path), cwd=root, env=os.environ | {"PYTHONPATH": root})
+    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    server = start_program(sys.executable, "-c", SERVER, str(tmp_path), cwd=root, env=os.environ | {"PYTHONPATH": paths})
     assert server.stdout is not None
     assert await asyncio.to_thread(server.stdout.readline) == b"submitted\n"
     os.killpg(os.getpgid(shim_pid(tmp_path, "a.1")), 0)  # a group of its own exists

@@ -234,7 +234,7 @@ class LocalLauncher:
         )
         try:
             await asyncio.to_thread(folder.prepare, spec, ground, run_dir)
-        except BaseException:
+        except Exception:
             self._ports.pop(spec.allocation_id, None)
             raise
 
@@ -319,14 +319,16 @@ def _allocation_of(handle: Handle) -> str:
 
 
 def _remove(path: Path) -> None:
-    """Remove a tree whatever its modes say; what another process adds meanwhile is left for the next start."""
-
-    def open_and_retry(function: object, name: str, _error: object) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(name), 0o700)
-            os.unlink(name) if not os.path.isdir(name) or os.path.islink(name) else shutil.rmtree(name, ignore_errors=True)
-
-    shutil.rmtree(path, onerror=open_and_retry)
+    """Remove a tree whatever its modes say; what cannot go (a file of another user) is tried again at the next start."""
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        for above, folders, _ in os.walk(path):
+            for name in folders:
+                inner = Path(above, name)
+                if not inner.is_symlink():
+                    with contextlib.suppress(OSError):
+                        inner.chmod(0o700)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _with(known: Status, state: TaskState, reason: str, ended: Exit | None = None) -> Status:

@@ -59,7 +59,8 @@ def read_lines(run_dir: Path, offsets: Offsets, limit_bytes: int, final: bool, n
         for time, piece in rows
         if piece.data is not None
     ]
-    return Lines(tuple(sorted(shown, key=lambda line: line.time)), after, any(more for _, more in read.values()))
+    more = any(more for _, more in read.values())
+    return Lines(tuple(sorted(shown, key=lambda line: line.time)), after, more, complete=final and not more)
 
 
 def split(data: bytes, *, final: bool, after_return: bool = False) -> list[Piece]:

@@ -8,6 +8,7 @@ down the PATH, would install into the base.
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ print(json.dumps({
     "is_venv": sys.prefix != sys.base_prefix,
     "urllib3": version("urllib3"),
     "determined": version("determined"),
+    "pip": version("pip"),
 }))
 """
 _SHEBANG_LIMIT = 127
@@ -54,6 +56,7 @@ class Base:
     urllib3: tuple[int, int] | None
     determined: str | None
     """Version of the harness; None when it is not installed."""
+    has_pip: bool
     scripts: tuple[tuple[str, bytes], ...]
     """Name and body, without the first line, of each console script."""
     links: tuple[tuple[str, str], ...]
@@ -79,6 +82,7 @@ def inspect(python: str) -> Base:
         sites=tuple(facts["sites"]),
         urllib3=_major_minor(facts["urllib3"]),
         determined=facts["determined"],
+        has_pip=facts["pip"] is not None,
         scripts=tuple(scripts.items()),
         links=tuple(links.items()),
     )
@@ -105,6 +109,20 @@ def make(base: Base, folder: Path, final: Path) -> None:
         path.chmod(0o755)
     for name, target in base.links:
         (binaries / name).symlink_to(target)
+    for name in ("pip", "pip3"):
+        if name not in dict(base.scripts):
+            path = binaries / name
+            path.write_text(_pip_instead(base, final))
+            path.chmod(0o755)
+
+
+def _pip_instead(base: Base, final: Path) -> str:
+    """A `pip` where the base has no such script: without it the machine's own would be found, and change the machine."""
+    if base.has_pip:
+        return f'#!/bin/sh\nexec {shlex.quote(str(final / "bin" / "python3"))} -m pip "$@"\n'
+    if "uv" in dict(base.links):
+        return '#!/bin/sh\nexec uv pip "$@"\n'
+    return "#!/bin/sh\necho 'pip: not installed in the environment of tasks' >&2\nexit 1\n"
 
 
 def _console_scripts(folder: Path) -> Iterator[tuple[str, bytes]]:
