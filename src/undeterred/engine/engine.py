@@ -5,18 +5,24 @@ inside a transaction; what they set off is applied before its commit. The object
 searches, report batches, waiters, launchers and what is known of their machines.
 """
 
+from typing import Any
+
 from undeterred.base.clock import Clock
 from undeterred.base.errors import Refused
 from undeterred.base.settings import Settings
 from undeterred.core.pools import pools_of
 from undeterred.engine import agents
 from undeterred.engine.agents import AgentView
+from undeterred.engine.facts import AllocationExited
 from undeterred.engine.flow import Flow
 from undeterred.engine.launchers import Launchers
+from undeterred.engine.masterlog import MasterLog
+from undeterred.engine.meetings import Meetings
 from undeterred.engine.reports import Reports
 from undeterred.engine.routes import Routes
 from undeterred.engine.search import Searches
 from undeterred.engine.services.observer import ObserverService
+from undeterred.engine.sharing import Sharing
 from undeterred.engine.specs import Ground
 from undeterred.engine.waiters import Waiters
 from undeterred.store import allocations, cluster
@@ -45,13 +51,18 @@ class Engine:
         self.cluster_id = cluster_id
         self.master_id = master_id
         self.launchers = launchers or Launchers()
+        self.log = MasterLog(waiters)
         self.pools = pools_of(settings.resource_manager, settings.resource_pools)
         self.ground = Ground(cluster_id, master_url, settings)
         self.search = Searches()
+        self.sharing = Sharing()
         self.reports = Reports(db)
         self.routes = Routes(clock)
         self.observer = ObserverService(db, clock, self.launchers)
         self.flow = Flow(self.search, refuse_too_few_nodes=settings.launch_error)
+        self.rendezvous: Meetings[int] = Meetings()
+        self.gatherings: Meetings[Any] = Meetings()
+        self.flow.listen(AllocationExited, self._allocation_over)
         db.apply_facts = self.flow.apply
 
     async def open(self) -> None:
@@ -70,6 +81,11 @@ class Engine:
     async def count_tasks(self) -> int:
         """How many tasks hold slots."""
         return await self.db.read(allocations.count_open)
+
+    def _allocation_over(self, tx: Tx, fact: AllocationExited) -> None:
+        """After the commit nothing is remembered of its meetings."""
+        tx.after.append(lambda: self.rendezvous.forget(fact.allocation_id))
+        tx.after.append(lambda: self.gatherings.forget(fact.allocation_id))
 
     def _take_over(self, tx: Tx) -> None:
         known, url = cluster.get(tx, "master_url"), self.ground.master_url

@@ -17,7 +17,7 @@ from undeterred.core.lifecycle import experiment as lifecycle
 from undeterred.core.lifecycle.experiment import STOPPING, TERMINAL, ExperimentState
 from undeterred.core.lifecycle.trial import TERMINAL as TRIAL_TERMINAL
 from undeterred.core.lifecycle.trial import TrialState
-from undeterred.core.search import Action, Create, Fail, Shutdown, Stop
+from undeterred.core.search import Action, Create, Fail, Shutdown, Stop, method_for
 from undeterred.engine import keys, logs, trials
 from undeterred.engine.facts import ExperimentCreated, ExperimentEnded, ExperimentStateChanged, RunContinued
 from undeterred.store import experiments, jobs, runs, users
@@ -49,26 +49,15 @@ class NewExperiment:
 
 def create(tx: Tx, new: NewExperiment) -> int:
     """Make a managed experiment; its id. Its search begins and its first trials are made before the transaction ends."""
-    config = new.config
-    resources = config.get("resources") or {}
-    pool = str(resources.get("resource_pool") or "")
     job_id = new_uuid()
-    weight = resources.get("weight")
-    jobs.create(
-        tx,
-        job_id,
-        "EXPERIMENT",
-        new.user_id,
-        new.workspace_id,
-        resource_pool=pool,
-        priority=resources.get("priority"),
-        weight=1.0 if weight is None else float(weight),
-        max_slots=resources.get("max_slots"),
-    )
-    slots = resources.get("slots_per_trial")
+    jobs.create(tx, job_id, "EXPERIMENT", new.user_id, new.workspace_id, **_queued(new.config))
     experiment_id = experiments.create(
         tx,
-        **_described(new.project_id, new.user_id, config, new.original_config),
+        **_described(new.config),
+        **_sized(new.config),
+        project_id=new.project_id,
+        user_id=new.user_id,
+        original_config=new.original_config,
         job_id=job_id,
         state=_E.ACTIVE if new.activate else _E.PAUSED,
         context_digest=new.context_digest,
@@ -76,9 +65,6 @@ def create(tx: Tx, new: NewExperiment) -> int:
         parent_id=new.parent_id,
         template=new.template,
         progress=0.0,
-        resource_pool=pool,
-        slots_per_trial=1 if slots is None else int(slots),
-        max_restarts=int(config.get("max_restarts") or 0),
     )
     tx.fact(ExperimentCreated(experiment_id))
     if new.activate:
@@ -92,7 +78,10 @@ def create_unmanaged(
     """Make an experiment whose trials run elsewhere; its id. Raises Exists when the external id is taken (by the database)."""
     return experiments.create(
         tx,
-        **_described(project_id, user_id, config, original_config),
+        **_described(config),
+        project_id=project_id,
+        user_id=user_id,
+        original_config=original_config,
         job_id=new_uuid(),
         state=_E.PAUSED,
         progress=0.0,
@@ -165,7 +154,7 @@ def mark_deleting(tx: Tx, experiment_id: int) -> None:
     tx.wake(keys.DELETION)
 
 
-def continue_(tx: Tx, experiment_id: int, config: Mapping[str, Any] | None = None, original_config: str = "") -> None:
+def continue_(tx: Tx, experiment_id: int, config: Mapping[str, Any] | None = None) -> None:
     """Run an ended experiment again: the trial of a single search, or those that did not complete of a random or grid search.
 
     `config` replaces the configuration (single searches only). Raises Refused while it lives, for other searches, when nothing
@@ -179,8 +168,13 @@ def continue_(tx: Tx, experiment_id: int, config: Mapping[str, Any] | None = Non
         again = [run for run in again if run.state != _T.COMPLETED]
     if not again:
         raise Refused(f"every trial of experiment {experiment_id} is completed: there is nothing to continue")
-    changed = {} if config is None else _described(experiment.project_id, experiment.user_id, config, original_config)
-    experiments.update(tx, experiment_id, **changed, continued=experiment.continued + 1, end_time=None, progress=0.0, error="")
+    changed: dict[str, Any] = {}
+    if config is not None:
+        changed = _described(config) | _sized(config)
+        jobs.update(tx, experiment.job_id, **_queued(config))
+        runs.update(tx, again[0].id, hparams=json.dumps(_fresh_hparams(config)))
+    changed |= {"continued": experiment.continued + 1, "end_time": None, "progress": 0.0, "error": ""}
+    experiments.update(tx, experiment_id, **changed)
     experiment = _set_state(tx, experiments.get(tx, experiment_id), state)
     for run in again:
         tx.fact(RunContinued(experiment_id, run.id, run.request_id))
@@ -286,18 +280,45 @@ def _check_continue(tx: Tx, experiment: Any, config: Mapping[str, Any] | None) -
         raise Refused("the owner of this experiment is not active, and its trials would run as that user; fork it instead")
 
 
-def _described(project_id: int, user_id: int, config: Mapping[str, Any], original_config: str) -> dict[str, Any]:
-    """Columns lifted out of a configuration."""
+def _fresh_hparams(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters that a single search with this configuration begins with."""
+    (first,) = method_for(config).initial()
+    assert isinstance(first, Create)
+    return dict(first.hparams)
+
+
+def _queued(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of the job, lifted out of a configuration."""
+    resources: Mapping[str, Any] = config.get("resources") or {}
+    weight = resources.get("weight")
+    return {
+        "resource_pool": str(resources.get("resource_pool") or ""),
+        "priority": resources.get("priority"),
+        "weight": 1.0 if weight is None else float(weight),
+        "max_slots": resources.get("max_slots"),
+    }
+
+
+def _sized(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns that say how its trials run, lifted out of a configuration."""
+    resources: Mapping[str, Any] = config.get("resources") or {}
+    slots = resources.get("slots_per_trial")
+    return {
+        "resource_pool": str(resources.get("resource_pool") or ""),
+        "slots_per_trial": 1 if slots is None else int(slots),
+        "max_restarts": int(config.get("max_restarts") or 0),
+    }
+
+
+def _described(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns that describe it and its search, lifted out of a configuration."""
     searcher: Mapping[str, Any] = config.get("searcher") or {}
     smaller = searcher.get("smaller_is_better")
     return {
-        "project_id": project_id,
-        "user_id": user_id,
         "name": str(config.get("name") or ""),
         "description": str(config.get("description") or ""),
         "labels": json.dumps(sorted(set(config.get("labels") or []))),
         "config": json.dumps(config),
-        "original_config": original_config,
         "searcher_name": str(searcher.get("name") or ""),
         "searcher_metric": str(searcher.get("metric") or ""),
         "smaller_is_better": True if smaller is None else bool(smaller),

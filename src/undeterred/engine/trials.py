@@ -14,7 +14,7 @@ from undeterred.core.lifecycle.trial import stop as stopped
 from undeterred.core.search.actions import Create
 from undeterred.core.search.events import ExitReason
 from undeterred.engine import allocations, keys, logs
-from undeterred.engine.facts import RunEnded
+from undeterred.engine.facts import ProgressReported, RunEnded
 from undeterred.store import allocations as allocation_rows
 from undeterred.store import experiments as experiment_rows
 from undeterred.store import runs, tasks
@@ -119,6 +119,19 @@ def stop(tx: Tx, run: Any, wanted: TrialState, why: str, *, by_search: bool = Fa
     if not _stop_allocation(tx, run, graceful=state in GRACEFUL, why=why):
         end = END_OF[state]
         _end(tx, run, end, {_S.CANCELED: ExitReason.USER_CANCELED, _S.ERROR: ExitReason.ERRORED}.get(end))
+
+
+def progress(tx: Tx, run: Any, value: float) -> None:
+    """The trial says which part of its work is done, 0 to 1; an ended one says nothing any more."""
+    if _S(run.state) not in TERMINAL:
+        runs.update(tx, run.id, progress=value)
+        tx.fact(ProgressReported(run.id, run.experiment_id, run.request_id, value))
+
+
+def left_early(tx: Tx, run: Any, reason: ExitReason) -> None:
+    """The trial says that it will end without having done its work; only its first word counts."""
+    if _S(run.state) not in TERMINAL and not run.exit_reason:
+        runs.update(tx, run.id, exit_reason=reason.name)
 
 
 def allocation_exited(tx: Tx, run_id: int, facts: ExitFacts, *, refuse_too_few_nodes: bool) -> None:
