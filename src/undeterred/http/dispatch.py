@@ -24,6 +24,7 @@ from undeterred.http.identity import COOKIE, identify
 from undeterred.wire import codec as wire
 from undeterred.wire.codec import Codec, body_limit
 from undeterred.wire.faults import Fault, fault_of
+from undeterred.wire.messages import HealthCheck, HealthStatus
 from undeterred.wire.operations import OPERATIONS
 from undeterred.wire.router import Router
 
@@ -92,7 +93,7 @@ class Dispatch:
             out = wire.encode(answer)
             if b"pretty" in scope["query_string"] and _asks_pretty(scope["query_string"]):
                 out = wire.pretty(out)
-            await _send(send, 200, out, _cookie(scope, operation.id, answer))
+            await _send(send, _status(answer), out, _cookie(scope, operation.id, answer))
         except _Gone:
             return
         except Exception as error:
@@ -178,6 +179,11 @@ def _check(handler: Handler, call: Call) -> None:
     missing = {need for need in handler.needs if not isinstance(need, Needs)} - call.rights_used
     if missing and handler.needs != (Needs.LOGIN,):
         raise AssertionError(f"{handler.operation.id} answered without having checked {sorted(right.name for right in missing)}")
+
+
+def _status(answer: Any) -> int:
+    """200, but 503 for a health check that finds something down."""
+    return 503 if isinstance(answer, HealthCheck) and answer.status is HealthStatus.down else 200
 
 
 def _asks_pretty(query: bytes) -> bool:

@@ -11,7 +11,15 @@ from undeterred.store.schema.spaces import pool_bindings
 
 def bound(tx: Tx) -> set[str]:
     """Names of the pools that are bound to any workspace."""
-    return set(tx.values(sa.select(pool_bindings.c.pool.distinct())))
+    return set(tx.values(sa.select(pool_bindings.c.pool).distinct()))
+
+
+def bindings(tx: Tx) -> dict[str, set[int]]:
+    """Pool -> ids of the workspaces that it is bound to, for every bound pool."""
+    found: dict[str, set[int]] = {}
+    for row in tx.rows(sa.select(pool_bindings.c.pool, pool_bindings.c.workspace_id)):
+        found.setdefault(row.pool, set()).add(row.workspace_id)
+    return found
 
 
 def workspaces_of(tx: Tx, pool: str) -> list[int]:
