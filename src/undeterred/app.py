@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from undeterred import DETERMINED_VERSION
+from undeterred import DETERMINED_VERSION, __version__
 from undeterred.api import passwords
 from undeterred.api.all import HANDLERS
 from undeterred.api.call import Services
@@ -80,6 +80,10 @@ class App:
 
     async def start(self) -> None:
         """Take over what runs and start the background services. Raises Refused or Broken with one clear line."""
+        self.engine.log.attach(asyncio.get_running_loop())
+        log.info("Undeterred %s starts cluster %s as master %s", __version__, self.engine.cluster_id, self.engine.master_id)
+        log.info("data is kept in %s", "SQLite" if self.db.is_sqlite else "PostgreSQL")
+        log.info("resource pools: %s", ", ".join(pool.name for pool in self.engine.pools))
         await self.running.start()
 
     async def stop(self) -> int:
@@ -91,6 +95,7 @@ class App:
         end_tasks = flag.exists()
         left = await self.running.stop(end_tasks=end_tasks)
         flag.unlink(missing_ok=True)
+        self.engine.log.detach()
         await asyncio.to_thread(self.db.close)
         return left
 
