@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import PASSWORD
 from tests.support import Client
 from undeterred.api import passwords
+from undeterred.app import App
+from undeterred.store.schema.spaces import projects
 
 
 async def make(client: Client, name: str, **fields: Any) -> int:
@@ -392,3 +394,23 @@ async def test_an_activity_may_name_an_unknown_project(client: Client) -> None:
     """It is accepted and leaves no trace."""
     body = {"activityType": "ACTIVITY_TYPE_GET", "entityType": "ENTITY_TYPE_PROJECT", "entityId": 999}
     assert await client.ok("POST", "users/activity", body) == {}
+
+
+async def test_projects_looked_at_are_listed_latest_first(client: Client, app: App) -> None:
+    """As many as asked for, none without a limit; each user has its own."""
+    second = await app.db.write(
+        lambda tx: tx.insert(projects, name="two", workspace_id=1, user_id=1, key="TWO", created_at=tx.now, description="d")
+    )
+    for project in (1, second, 1, 999):
+        await client.ok("POST", "users/activity", {"activityType": 1, "entityType": 1, "entityId": project})
+    path = "user/projects/activity"
+    found = (await client.ok("GET", path, limit=5))["projects"]
+    assert [(one["id"], one["workspaceName"], one["username"]) for one in found] == [
+        (1, "Uncategorized", "admin"),
+        (second, "Uncategorized", "admin"),
+    ]
+    assert [one["id"] for one in (await client.ok("GET", path, limit=1))["projects"]] == [1]
+    for query in ({}, {"limit": 0}):
+        assert (await client.ok("GET", path, **query))["projects"] == []
+    assert (await client.ok("GET", path, limit=5, user="determined"))["projects"] == []
+    assert (await client.get(path, limit=-1)).error["code"] == 3

@@ -6,12 +6,13 @@ from undeterred.api import passwords
 from undeterred.api.call import Call
 from undeterred.api.operation import Needs, operation
 from undeterred.api.views.common import UNSET, choose, few, given, is_descending, pagination
+from undeterred.api.views.projects import project_message
 from undeterred.api.views.users import agent_columns, user_message
 from undeterred.base.errors import Exists, Forbidden, Invalid, NotFound, Refused
 from undeterred.base.json import loads, spaced
 from undeterred.core.rights import Right
 from undeterred.core.usernames import check_new_username, check_username
-from undeterred.store import sessions, users
+from undeterred.store import projects, sessions, users
 from undeterred.store.database import Tx
 from undeterred.store.paging import memory_page
 from undeterred.store.users import UserFilter
@@ -160,6 +161,22 @@ async def post_user_activity(call: Call, req: m.PostUserActivityRequest) -> m.Po
         raise Invalid("only activityType ACTIVITY_TYPE_GET of entityType ENTITY_TYPE_PROJECT is recorded")
     await call.write(lambda tx: users.visit_project(tx, call.who.user_id, req.entity_id))
     return m.PostUserActivityResponse()
+
+
+@operation("GetProjectsByUserActivity", needs=Right.VIEW_PROJECT)
+async def get_projects_by_user_activity(
+    call: Call, req: m.GetProjectsByUserActivityRequest
+) -> m.GetProjectsByUserActivityResponse:
+    """The projects that the caller looked at, the latest first; without a limit none."""
+    if req.limit < 0:
+        raise Invalid(f"limit must not be negative, got {req.limit}")
+
+    def load(tx: Tx) -> list[m.Project]:
+        ids = users.visited_projects(tx, call.who.user_id, call.scope(tx, Right.VIEW_PROJECT), req.limit)
+        rows, contents = projects.with_ids(tx, ids), projects.contents(tx, ids)
+        return [project_message(rows[one], contents.get(one)) for one in ids]
+
+    return m.GetProjectsByUserActivityResponse(projects=await call.read(load))
 
 
 async def _patch(call: Call, user_id: int, patch: m.PatchUser) -> m.User:
