@@ -405,9 +405,9 @@ async def test_projects_looked_at_are_listed_latest_first(client: Client, app: A
         await client.ok("POST", "users/activity", {"activityType": 1, "entityType": 1, "entityId": project})
     path = "user/projects/activity"
     found = (await client.ok("GET", path, limit=5))["projects"]
-    assert [(one["id"], one["workspaceName"], one["username"]) for one in found] == [
-        (1, "Uncategorized", "admin"),
-        (second, "Uncategorized", "admin"),
+    assert [(one["id"], one["workspaceName"], one["username"], one["key"]) for one in found] == [
+        (1, "Uncategorized", "admin", ""),
+        (second, "Uncategorized", "admin", ""),
     ]
     assert [one["id"] for one in (await client.ok("GET", path, limit=1))["projects"]] == [1]
     for query in ({}, {"limit": 0}):

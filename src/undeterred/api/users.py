@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from undeterred.api import passwords
 from undeterred.api.call import Call
 from undeterred.api.operation import Needs, operation
@@ -167,14 +169,14 @@ async def post_user_activity(call: Call, req: m.PostUserActivityRequest) -> m.Po
 async def get_projects_by_user_activity(
     call: Call, req: m.GetProjectsByUserActivityRequest
 ) -> m.GetProjectsByUserActivityResponse:
-    """The projects that the caller looked at, the latest first; without a limit none."""
+    """The projects that the caller looked at, the latest first and without their keys; without a limit none."""
     if req.limit < 0:
         raise Invalid(f"limit must not be negative, got {req.limit}")
 
     def load(tx: Tx) -> list[m.Project]:
         ids = users.visited_projects(tx, call.who.user_id, call.scope(tx, Right.VIEW_PROJECT), req.limit)
         rows, contents = projects.with_ids(tx, ids), projects.contents(tx, ids)
-        return [project_message(rows[one], contents.get(one)) for one in ids]
+        return [msgspec.structs.replace(project_message(rows[one], contents.get(one)), key="") for one in ids]
 
     return m.GetProjectsByUserActivityResponse(projects=await call.read(load))
 
