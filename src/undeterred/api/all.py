@@ -9,6 +9,7 @@ from undeterred.api import health as health
 from undeterred.api import jobs as jobs
 from undeterred.api import kubernetes as kubernetes
 from undeterred.api import master as master
+from undeterred.api import policies as policies
 from undeterred.api import pools as pools
 from undeterred.api import projects as projects
 from undeterred.api import rbac as rbac

@@ -9,11 +9,12 @@ from undeterred.api.views.common import choose, few, given, is_descending, pagin
 from undeterred.api.views.jobs import in_order, job_message, job_state, limited_job
 from undeterred.base.errors import Invalid, NotFound
 from undeterred.core import pools as pool_rules
+from undeterred.core.config import policy
 from undeterred.core.pools import Pool
 from undeterred.core.rights import Right
 from undeterred.engine import jobs as lifecycle
 from undeterred.engine import usage as accounting
-from undeterred.store import jobs, pools, queue
+from undeterred.store import jobs, policies, pools, queue
 from undeterred.store.database import Tx
 from undeterred.store.paging import Page, queue_page
 from undeterred.wire import messages as m
@@ -142,6 +143,7 @@ def _update(call: Call, tx: Tx, update: m.QueueControl) -> None:
         raise Invalid("aheadOf and behindOf are not supported; change the priority instead")
     if priority is None and weight is None and pool is None:
         raise Invalid("nothing to change: give priority, weight or resourcePool")
+    _check_policies(tx, job, priority, weight)
     if priority is not None:
         lifecycle.set_priority(tx, job.id, priority)
     if weight is not None:
@@ -149,6 +151,17 @@ def _update(call: Call, tx: Tx, update: m.QueueControl) -> None:
     if pool is not None:
         _check_pool(call, tx, pool, job.workspace_id)
         lifecycle.move_pool(tx, job.id, pool)
+
+
+def _check_policies(tx: Tx, job: Any, priority: int | None, weight: float | None) -> None:
+    """The config policies of the cluster and of the job's workspace hold for later changes, too."""
+    workload = "EXPERIMENT" if job.kind == "EXPERIMENT" else "NTSC"
+    server = policies.find(tx, None, workload)
+    own = None if job.workspace_id is None else policies.find(tx, job.workspace_id, workload)
+    policy.check_constraints(policy.constraints(server, own), priority=priority)
+    for key, value in (("priority", priority), ("weight", weight)):
+        if value is not None:
+            policy.check_unfixed((server, own), ("resources", key), value)
 
 
 def _check_pool(call: Call, tx: Tx, name: str, workspace_id: int | None) -> None:
