@@ -14,6 +14,7 @@ from undeterred.api import pools as pools
 from undeterred.api import projects as projects
 from undeterred.api import rbac as rbac
 from undeterred.api import tasklogs as tasklogs
+from undeterred.api import tasks as tasks
 from undeterred.api import templates as templates
 from undeterred.api import tokens as tokens
 from undeterred.api import usage as usage
