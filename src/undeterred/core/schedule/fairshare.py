@@ -14,11 +14,12 @@ def schedule(state: Pass, requests: Iterable[Request]) -> None:
     admitted = [request for request in requests if state.admit(request)]
     holding = _holding(state.running)
     shares = _settled_shares(state, admitted, holding)
+    used = {group_id: sum(one.request.slots for one in ones) for group_id, ones in holding.items()}
     for group_id, ones in sorted(holding.items(), key=lambda item: state.ranks[item[0]]):
         for one in newest_beyond(ones, shares.get(group_id, 0)):
             state.room.release(one.places)
             state.preempt(one, explain.stopped_by_share(shares.get(group_id, 0)))
-    used = {group_id: sum(one.request.slots for one in ones) for group_id, ones in holding.items()}
+            used[group_id] -= one.request.slots
     for request in admitted:
         share, now = shares.get(request.group_id, 0), used.get(request.group_id, 0)
         if now + request.slots > share:

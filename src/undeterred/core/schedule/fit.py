@@ -98,7 +98,7 @@ class Room:
         """Agents and numbers of slots for a request where `count` tells what an agent can give; empty when it does not fit."""
         fitting = [bay for bay in self._allowed(request) if count(bay) >= request.slots]
         if fitting:
-            return [(max(fitting, key=lambda bay: (self._score(bay.size, count(bay)), -bay.number)), request.slots)]
+            return [(max(fitting, key=lambda bay: (self._score(bay.size, count(bay)), bay.size, -bay.number)), request.slots)]
         return self.several(request, count)
 
     def several(self, request: Request, count: Callable[[Bay], int]) -> list[tuple[Bay, int]]:
