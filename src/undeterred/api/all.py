@@ -23,6 +23,7 @@ from undeterred.api import workspaces as workspaces
 from undeterred.api.experiments import actions as actions
 from undeterred.api.experiments import bulk as bulk
 from undeterred.api.experiments import create as create
+from undeterred.api.experiments import list as list
 from undeterred.api.experiments import read as read
 from undeterred.api.operation import HANDLERS as HANDLERS
 from undeterred.api.trials import progress as progress

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import NullPool, QueuePool
 
+from undeterred.base import json
 from undeterred.base.errors import Broken, Busy, Exists, Failure, Invalid
 
 BUSY_TIMEOUT_MS = 30_000
@@ -126,6 +127,16 @@ def json_is_text(connection: sa.Connection, column: Any, *path: str) -> sa.Colum
     if connection.dialect.name == "sqlite":
         return sa.func.json_type(column, "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in path)) == "text"
     return sa.func.jsonb_typeof(sa.func.jsonb_extract_path(sa.cast(column, postgresql.JSONB), *path)) == "string"
+
+
+def json_has_text(connection: sa.Connection, column: Any, text: str) -> sa.ColumnElement[bool]:
+    """Whether a JSON text column is a list with this text in it; rows that cannot have it are told without parsing."""
+    encoded = json.dumps(text)
+    if connection.dialect.name == "sqlite":
+        members = sa.func.json_each(column).table_valued("value")
+        found = sa.exists(sa.select(sa.literal(1)).select_from(members).where(members.c.value == text))
+        return sa.and_(sa.func.instr(column, encoded) > 0, found)
+    return sa.and_(sa.func.strpos(column, encoded) > 0, sa.cast(column, postgresql.JSONB).has_key(text))
 
 
 def failure_of(error: Exception) -> Failure | None:

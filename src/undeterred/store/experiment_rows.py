@@ -21,8 +21,7 @@ JOINED = (
 
 NUM_TRIALS = sa.select(sa.func.count()).where(runs.c.experiment_id == experiments.c.id).correlate(experiments).scalar_subquery()
 
-SHOWN = sa.select(
-    *[column for column in experiments.c if column.name not in ("context_digest", "error")],
+_BESIDE = [
     users.c.username,
     users.c.display_name,
     projects.c.name.label("project_name"),
@@ -33,7 +32,17 @@ SHOWN = sa.select(
     workspaces.c.archived.label("workspace_archived"),
     workspaces.c.user_id.label("workspace_owner_id"),
     NUM_TRIALS.label("num_trials"),
+]
+
+SHOWN = sa.select(*[column for column in experiments.c if column.name not in ("context_digest", "error")], *_BESIDE).select_from(
+    JOINED
+)
+
+LISTED = sa.select(
+    *[column for column in experiments.c if column.name not in ("context_digest", "error", "original_config")],
+    *_BESIDE,
 ).select_from(JOINED)
+"""What lists show: without the text of the configuration as it was submitted."""
 
 
 def get(tx: Tx, experiment_id: int) -> Any:

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from undeterred.api.views.common import double, when
+from undeterred.api.views.common import UNSET, double, or_unset, when
 from undeterred.base import json
+from undeterred.base.clock import Micros
 from undeterred.core.config.mask import mask_experiment
 from undeterred.core.lifecycle import shown
 from undeterred.core.lifecycle.allocation import AllocationState
@@ -63,13 +64,34 @@ def experiment_message(
         workspace_name=row.workspace_name,
         parent_archived=row.project_archived or row.workspace_archived,
         config=masked_config(row.config) if config else None,
-        original_config=row.original_config,
+        original_config=getattr(row, "original_config", ""),
         project_owner_id=row.project_owner_id,
         checkpoint_size=Int64(row.checkpoint_size),
         checkpoint_count=row.checkpoint_count,
         unmanaged=row.unmanaged,
         model_definition_size=row.context_size,
     )
+
+
+def listed_experiment(row: Any, allocations: Iterable[str], now: Micros) -> m.Experiment:
+    """A row of `store.experiment_lists` as lists show it.
+
+    Lists name the searcher and the hyperparameters apart, tell how long the experiment has taken, always show a name for the
+    owner, and leave out the trials and the configuration as submitted.
+    """
+    message = experiment_message(row, allocations)
+    message.searcher_type, message.searcher_metric = row.searcher_name, row.searcher_metric
+    message.hyperparameters = json.parts(row.config).get("hyperparameters")
+    message.display_name = row.display_name or row.username
+    message.duration = seconds(row.start_time, row.end_time, now)
+    message.model_definition_size = UNSET
+    message.external_experiment_id = or_unset(row.external_id)
+    return message
+
+
+def seconds(start: Micros, end: Micros | None, now: Micros) -> int:
+    """Whole seconds that something took, or has taken so far."""
+    return round(((now if end is None else end) - start) / 1_000_000)
 
 
 def load_message(tx: Tx, experiment_id: int) -> m.Experiment:
