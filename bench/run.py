@@ -152,12 +152,15 @@ def text(results: list[Result], starts: list[float], seconds: float) -> str:
     lines = [
         "# Measurements",
         "",
-        "Written by `make bench`. Load generator, server and ceiling share the machine: read the ratios of one run, not the rates.",
+        "Written by `make bench`. Load generator, server and ceiling share the machine: read ratios of one run, not rates.",
         "",
-        f"- {datetime.date.today().isoformat()}, commit {commit}, {os.cpu_count()} cores, Python {platform.python_version()}, {seconds:g} s a load",
+        f"- {datetime.date.today().isoformat()}, commit {commit}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {seconds:g} s a load",
         f"- metric reports from 8 clients: {reports:,.0f}/s, {reports / insert:.0%} of the ceiling with one durable insert "
-        f"({insert:,.0f}/s; target 50 %), {reports / ORIGINAL_REPORTS:.1f} times the original's {ORIGINAL_REPORTS:.0f}/s (target 5)",
-        f"- list of 20 of 200 experiments: {listed.p50:.1f} ms, {listed.p50 / ORIGINAL_LIST_MS:.0%} of the original's {ORIGINAL_LIST_MS} ms (target 20 %)",
+        f"({insert:,.0f}/s; target 50 %), {reports / ORIGINAL_REPORTS:.1f} times the original's "
+        f"{ORIGINAL_REPORTS:.0f}/s (target 5)",
+        f"- list of 20 of 200 experiments: {listed.p50:.1f} ms, {listed.p50 / ORIGINAL_LIST_MS:.0%} of the original's "
+        f"{ORIGINAL_LIST_MS} ms (target 20 %)",
         f"- warm start to the first answer: {starts[0]:.2f} / {starts[1]:.2f} / {starts[2]:.2f} s (target 1.0)",
         "",
         "| load | connections | answers/s | p50 ms | p95 ms | errors |",
