@@ -3,6 +3,7 @@
 from undeterred.api import agents as agents
 from undeterred.api import allocations as allocations
 from undeterred.api import auth as auth
+from undeterred.api import checkpoints as checkpoints
 from undeterred.api import columns as columns
 from undeterred.api import groups as groups
 from undeterred.api import health as health
@@ -19,6 +20,7 @@ from undeterred.api import templates as templates
 from undeterred.api import tokens as tokens
 from undeterred.api import usage as usage
 from undeterred.api import users as users
+from undeterred.api import webhooks as webhooks
 from undeterred.api import workspaces as workspaces
 from undeterred.api.experiments import actions as actions
 from undeterred.api.experiments import bulk as bulk

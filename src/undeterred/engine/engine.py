@@ -13,7 +13,7 @@ from undeterred.base.settings import Settings
 from undeterred.core.pools import pools_of
 from undeterred.engine import agents
 from undeterred.engine.agents import AgentView
-from undeterred.engine.facts import AllocationExited
+from undeterred.engine.facts import AllocationExited, ExperimentStateChanged, LinesStored
 from undeterred.engine.flow import Flow
 from undeterred.engine.launchers import Launchers
 from undeterred.engine.masterlog import MasterLog
@@ -22,9 +22,11 @@ from undeterred.engine.reports import Reports
 from undeterred.engine.routes import Routes
 from undeterred.engine.search import Searches
 from undeterred.engine.services.observer import ObserverService
+from undeterred.engine.services.webhooks import Sender
 from undeterred.engine.sharing import Sharing
 from undeterred.engine.specs import Ground
 from undeterred.engine.waiters import Waiters
+from undeterred.engine.webhooks import Webhooks
 from undeterred.store import allocations, cluster
 from undeterred.store.database import Database, Tx
 
@@ -56,13 +58,17 @@ class Engine:
         self.ground = Ground(cluster_id, master_url, settings)
         self.search = Searches()
         self.sharing = Sharing()
-        self.reports = Reports(db)
+        self.webhooks = Webhooks(settings.webhooks.base_url)
+        self.sender = Sender(db, settings.webhooks, clock)
+        self.reports = Reports(db, self.webhooks.metrics)
         self.routes = Routes(clock)
         self.observer = ObserverService(db, clock, self.launchers)
         self.flow = Flow(self.search, refuse_too_few_nodes=settings.launch_error)
         self.rendezvous: Meetings[int] = Meetings()
         self.gatherings: Meetings[Any] = Meetings()
         self.flow.listen(AllocationExited, self._allocation_over)
+        self.flow.listen(ExperimentStateChanged, self.webhooks.experiment_state)
+        self.flow.listen(LinesStored, self.webhooks.lines)
         db.apply_facts = self.flow.apply
 
     async def open(self) -> None:

@@ -17,6 +17,7 @@ from undeterred.store.reports import Report
 
 Allowed = Callable[[Tx], None]
 """Raises when the caller may not report for this trial."""
+Stored = Callable[[Tx, Sequence[Report]], None]
 
 MOST_WAITING = 20_000
 """Reports that may wait; further callers are told to come back, so that none is lost."""
@@ -33,8 +34,10 @@ class _Waiting:
 class Reports:
     """`await submit(...)` returns when the report is stored. For the event loop's thread."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, stored: Stored | None = None) -> None:
+        """`stored` is told, in the same transaction, of the reports that were taken."""
         self._db = db
+        self._stored = stored
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -62,7 +65,7 @@ class Reports:
     async def _outcomes(self, batch: list[_Waiting]) -> list[Exception | None]:
         """Store a batch; when it fails as a whole, each of its reports alone, so that one does not fail the others."""
         try:
-            return list(await self._db.write(lambda tx: _store(tx, batch)))
+            return list(await self._db.write(lambda tx: _store(tx, batch, self._stored)))
         except Exception as error:
             if len(batch) == 1:
                 return [error]
@@ -75,7 +78,7 @@ def store_batch(tx: Tx, batch: Sequence[Report]) -> list[Failure | None]:
     return reports.store(tx, batch, _tell)
 
 
-def _store(tx: Tx, batch: Sequence[_Waiting]) -> list[Failure | None]:
+def _store(tx: Tx, batch: Sequence[_Waiting], told: Stored | None = None) -> list[Failure | None]:
     outcomes: list[Failure | None] = []
     for waiting in batch:
         try:
@@ -88,6 +91,8 @@ def _store(tx: Tx, batch: Sequence[_Waiting]) -> list[Failure | None]:
     stored = store_batch(tx, [batch[number].report for number in admitted]) if admitted else []
     for number, outcome in zip(admitted, stored, strict=True):
         outcomes[number] = outcome
+    if told is not None:
+        told(tx, [waiting.report for waiting, outcome in zip(batch, outcomes, strict=True) if outcome is None])
     return outcomes
 
 

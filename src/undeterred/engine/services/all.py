@@ -6,7 +6,9 @@ from undeterred.engine.services.orphans import OrphanService
 from undeterred.engine.services.scheduler import SchedulerService
 from undeterred.engine.services.sessions import SessionService
 from undeterred.engine.services.supervisor import Service
+from undeterred.engine.services.usage import UsageService
 from undeterred.engine.services.watchdog import WatchdogService
+from undeterred.engine.services.webhooks import WebhookService
 
 
 def build(engine: Engine) -> list[Service]:
@@ -19,4 +21,6 @@ def build(engine: Engine) -> list[Service]:
         LauncherService(db, clock, launchers, engine.ground),
         WatchdogService(db, engine.routes),
         SessionService(db),
+        UsageService(db),
+        WebhookService(db, engine.sender, clock),
     ]
