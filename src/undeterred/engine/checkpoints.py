@@ -21,17 +21,18 @@ def collect(tx: Tx, experiment_id: int) -> None:
     tx.wake(keys.COLLECTOR)
 
 
-def remove(tx: Tx, uuids: Sequence[str], globs: Sequence[str] | None = None) -> None:
-    """Remove the files of checkpoints: all of them, or those that match one of the globs.
+def remove(tx: Tx, uuids: Sequence[str], globs: Sequence[str] | None = None) -> int:
+    """Remove the files of checkpoints: all of them, or those that match one of the globs; the id of this work in the outbox.
 
     Afterwards a checkpoint without files is DELETED, one with fewer files PARTIALLY_DELETED. The caller has checked rights and
     that none of them is a registered model version.
     """
-    events.put(tx, REMOVE, {"uuids": list(uuids), "globs": None if globs is None else list(globs)})
     tx.wake(keys.COLLECTOR)
+    return events.put(tx, REMOVE, {"uuids": list(uuids), "globs": None if globs is None else list(globs)})
 
 
-def remove_tensorboard(tx: Tx, experiment_id: int, trial_ids: Sequence[int] | None = None) -> None:
-    """Remove the TensorBoard files of an experiment, or of some of its trials."""
-    events.put(tx, TENSORBOARD, {"experiment_id": experiment_id, "trial_ids": None if trial_ids is None else list(trial_ids)})
+def remove_tensorboard(tx: Tx, experiment_id: int, trial_ids: Sequence[int] | None = None) -> int:
+    """Remove the TensorBoard files of an experiment, or of some of its trials; the id of this work in the outbox."""
     tx.wake(keys.COLLECTOR)
+    payload = {"experiment_id": experiment_id, "trial_ids": None if trial_ids is None else list(trial_ids)}
+    return events.put(tx, TENSORBOARD, payload)

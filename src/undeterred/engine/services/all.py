@@ -1,6 +1,7 @@
 """Every background service, in the order of their start."""
 
 from undeterred.engine.engine import Engine
+from undeterred.engine.services.deletion import DeletionService
 from undeterred.engine.services.launcher import LauncherService
 from undeterred.engine.services.orphans import OrphanService
 from undeterred.engine.services.scheduler import SchedulerService
@@ -21,6 +22,7 @@ def build(engine: Engine) -> list[Service]:
         LauncherService(db, clock, launchers, engine.ground),
         WatchdogService(db, engine.routes),
         SessionService(db),
+        DeletionService(db),
         UsageService(db),
         WebhookService(db, engine.sender, clock),
     ]
