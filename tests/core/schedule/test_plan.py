@@ -150,14 +150,14 @@ def test_limits_of_jobs(snapshot: Snapshot) -> None:
 @given(snapshots(schedulers=("priority",), disturbed=False))
 @MANY
 def test_nobody_passes_a_runnable_one_of_higher_priority(snapshot: Snapshot) -> None:
-    """Whoever waits would not fit beside those of the same and of higher priority that start."""
+    """Whoever waits, and not because a more important one goes first, would not fit beside its equals and betters that start."""
     decided = plan(snapshot)
     priority = {group.id: group.priority for group in snapshot.groups}
     limit = {group.id: group.max_slots for group in snapshot.groups}
     wanted = {request.allocation_id: request for request in snapshot.waiting}
-    for waiting in decided.waiting:
+    for waiting, reason in decided.waiting.items():
         request = wanted[waiting]
-        if not request.slots or limit[request.group_id] is not None:
+        if "goes first" in reason or not request.slots or limit[request.group_id] is not None:
             continue
         free = {agent.id: len(agent.slots) for agent in snapshot.agents if agent.id not in request.excluded}
         for allocation_id, places in decided.start:
