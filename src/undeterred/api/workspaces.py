@@ -127,6 +127,7 @@ async def delete_workspace(call: Call, req: m.DeleteWorkspaceRequest) -> m.Delet
         row = workspaces.locked(tx, req.id)
         _require(call, tx, Right.DELETE_WORKSPACE, row)
         check_open(f"workspace {req.id}", immutable=row.immutable, state=row.state)
+        call.forget_sessions(tx)
         return spaces.delete_workspace(tx, req.id)
 
     return m.DeleteWorkspaceResponse(completed=await call.write(remove))
@@ -226,6 +227,7 @@ def _assign_creator(call: Call, tx: Tx, workspace_id: int) -> None:
     setting = call.settings.security.authz.workspace_creator_assign_role or {}
     if setting.get("enabled", True):
         group_id = groups.own(tx, [call.who.user_id])[call.who.user_id]
+        call.forget_sessions(tx)
         roles.assign(tx, [roles.Assignment(group_id, int(setting.get("role_id", WORKSPACE_ADMIN.id)), workspace_id)])
 
 
