@@ -4,7 +4,8 @@ Starts the server on `demo-data/`, submits `examples/digits_core`, follows its l
 next. On a terminal the server stays until Ctrl-C; otherwise it stops by itself.
 """
 
-import json
+import csv
+import io
 import os
 import signal
 import socket
@@ -90,20 +91,20 @@ def train(url: str) -> int:
     )
     if created.returncode:
         return created.returncode
-    listed = subprocess.run([det, "experiment", "list", "--json"], env=environment, check=True, capture_output=True, text=True)
-    newest = max(json.loads(listed.stdout), key=lambda item: int(item["id"]))
-    trials = subprocess.run(
-        [det, "experiment", "list-trials", str(newest["id"]), "--json"],
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    trial = json.loads(trials.stdout)[0]["id"]
-    print(f"==> det trial describe {trial} --metrics --csv", flush=True)
-    subprocess.run([det, "trial", "describe", str(trial), "--metrics"], env=environment, check=False)
-    print(f"==> Trained in {time.monotonic() - started:.0f} s; experiment {newest['id']} is {newest['state']}", flush=True)
-    return 0 if "COMPLETED" in str(newest["state"]) else 1
+    experiment = newest(det, environment, "experiment", "list")
+    trial = newest(det, environment, "experiment", "list-trials", experiment["ID"])
+    print(f"==> det trial describe {trial['Trial ID']} --metrics-summary", flush=True)
+    subprocess.run([det, "trial", "describe", trial["Trial ID"], "--metrics-summary"], env=environment, check=False)
+    seconds = time.monotonic() - started
+    print(f"==> Trained in {seconds:.0f} s; experiment {experiment['ID']} is {experiment['State']}", flush=True)
+    return 0 if experiment["State"] == "COMPLETED" else 1
+
+
+def newest(det: str, environment: dict[str, str], *command: str) -> dict[str, str]:
+    """The row with the highest id of a list that `det` prints as CSV."""
+    printed = subprocess.run([det, *command, "--csv"], env=environment, check=True, capture_output=True, text=True).stdout
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    return max(rows, key=lambda row: int(next(iter(row.values()))))
 
 
 def show_next(url: str) -> None:

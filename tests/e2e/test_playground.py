@@ -222,10 +222,10 @@ def test_search_looks_at_words_and_paths(playground: Watched) -> None:
     page.fill("#search", "trials checkpoints get list")
     page.locator("#found:not(:empty)").wait_for()
     assert page.inner_text("#found") == "1 operation"
-    assert page.locator(".opblock").all_inner_texts()[0].split()[0] == "GET"
+    assert page.locator(".opblock").first.inner_text().split()[0] == "GET"
     page.fill("#search", "no such thing at all")
     page.get_by_text("No operation holds").wait_for()
-    assert page.locator(".opblock").count() == 0
+    page.locator(".opblock").wait_for(state="detached")
 
 
 def test_it_works_below_a_base_path(playground: Watched) -> None:
