@@ -29,6 +29,7 @@ class Handler:
 
     operation: Operation
     needs: tuple[Right | Needs, ...]
+    """Several rights: which of them a call needs depends on its target."""
     function: Callable[[Any, Any], Awaitable[Any] | AsyncIterator[Any]]
     task: bool
     """Whether the token of a task is admitted; the handler then passes `tasks` to `Call.require`."""
