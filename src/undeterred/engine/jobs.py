@@ -28,8 +28,8 @@ def set_weight(tx: Tx, job_id: str, weight: float) -> None:
     if not 0 <= weight < float("inf"):
         raise Invalid(f"weight must be a number of at least 0, not {weight}")
     jobs.get(tx, job_id)
-    jobs.update(tx, job_id, weight=weight)
-    _configure(tx, job_id, weight=weight)
+    jobs.update(tx, job_id, weight=float(weight))
+    _configure(tx, job_id, weight=float(weight))
     tx.wake(keys.SCHEDULER)
 
 

@@ -50,6 +50,12 @@ def open_jobs(tx: Tx, pool: str | None = None) -> list[Any]:
     return tx.rows(query if pool is None else query.where(jobs.c.resource_pool == pool))
 
 
+def is_open(tx: Tx, job_id: str) -> bool:
+    """Whether a job has an allocation that is not over."""
+    query = sa.select(allocations.c.id).join(tasks, tasks.c.id == allocations.c.task_id).where(tasks.c.job_id == job_id, _OPEN)
+    return tx.value(query.limit(1)) is not None
+
+
 def counts(tx: Tx) -> dict[str, tuple[int, int]]:
     """Pool -> number of jobs that wait with all they have, and of jobs that hold something."""
     waiting: dict[str, int] = {}

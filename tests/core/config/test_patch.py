@@ -19,10 +19,10 @@ STORED = {
 @pytest.mark.parametrize(
     ("change", "section", "expected"),
     [
-        ({"name": "new"}, None, {"name": "new"}),
+        ({"name": "new"}, None, {"name": "new", "description": ""}),
         ({"description": ""}, None, {"description": ""}),
-        ({"labels": ["x", "y", "x", ""]}, None, {"labels": ["x", "y"]}),
-        ({"labels": []}, None, {"labels": []}),
+        ({"labels": ["x", "y", "x", ""]}, None, {"labels": ["x", "y"], "description": ""}),
+        ({"labels": []}, None, {"labels": [], "description": ""}),
         ({"priority": 99, "weight": 0}, "resources", {"priority": 99, "weight": 0}),
         ({"max_slots": 3}, "resources", {"max_slots": 3}),
         ({"max_slots": -2}, "resources", {"max_slots": -2}),

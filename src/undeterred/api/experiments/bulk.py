@@ -19,7 +19,7 @@ _LIVE = frozenset(ExperimentState) - DELETABLE - {ExperimentState.DELETING, Expe
 
 
 @dataclass(frozen=True, slots=True)
-class _Bulk:
+class Bulk:
     """One action: its right, and of which experiments a filter chooses."""
 
     right: Right
@@ -28,13 +28,13 @@ class _Bulk:
     archived: bool | None = None
 
 
-_ACTIVATE = _Bulk(Right.UPDATE_EXPERIMENT, actions.activate, _LIVE, archived=False)
-_PAUSE = _Bulk(Right.UPDATE_EXPERIMENT, actions.pause, _LIVE, archived=False)
-_CANCEL = _Bulk(Right.UPDATE_EXPERIMENT, actions.cancel, _LIVE)
-_KILL = _Bulk(Right.UPDATE_EXPERIMENT, actions.kill, _LIVE)
-_ARCHIVE = _Bulk(Right.UPDATE_EXPERIMENT_METADATA, actions.archive, TERMINAL, archived=False)
-_UNARCHIVE = _Bulk(Right.UPDATE_EXPERIMENT_METADATA, actions.unarchive, TERMINAL, archived=True)
-_DELETE = _Bulk(Right.DELETE_EXPERIMENT, actions.delete, DELETABLE)
+_ACTIVATE = Bulk(Right.UPDATE_EXPERIMENT, actions.activate, _LIVE, archived=False)
+_PAUSE = Bulk(Right.UPDATE_EXPERIMENT, actions.pause, _LIVE, archived=False)
+_CANCEL = Bulk(Right.UPDATE_EXPERIMENT, actions.cancel, _LIVE)
+_KILL = Bulk(Right.UPDATE_EXPERIMENT, actions.kill, _LIVE)
+_ARCHIVE = Bulk(Right.UPDATE_EXPERIMENT_METADATA, actions.archive, TERMINAL, archived=False)
+_UNARCHIVE = Bulk(Right.UPDATE_EXPERIMENT_METADATA, actions.unarchive, TERMINAL, archived=True)
+_DELETE = Bulk(Right.DELETE_EXPERIMENT, actions.delete, DELETABLE)
 
 
 @operation("ActivateExperiments", needs=Right.UPDATE_EXPERIMENT)
@@ -80,12 +80,12 @@ async def delete(call: Call, req: m.DeleteExperimentsRequest) -> m.DeleteExperim
 
 
 async def _each(
-    call: Call, bulk: _Bulk, project_id: int, ids: Sequence[int], filters: m.BulkExperimentFilters | None
+    call: Call, bulk: Bulk, project_id: int, ids: Sequence[int], filters: m.BulkExperimentFilters | None
 ) -> list[m.ExperimentActionResult]:
     """Act on each in a transaction of its own, so that one refusal leaves the others as they are."""
-    chosen = await call.read(lambda tx: _chosen(call, tx, bulk, project_id, ids, filters))
+    wanted = await call.read(lambda tx: chosen(call, tx, bulk, project_id, ids, filters))
     results = []
-    for experiment_id in chosen:
+    for experiment_id in wanted:
         error = ""
         try:
             await call.write(lambda tx, one=experiment_id: _act(call, tx, bulk, project_id, one))  # type: ignore[misc]
@@ -95,9 +95,10 @@ async def _each(
     return results
 
 
-def _chosen(
-    call: Call, tx: Tx, bulk: _Bulk, project_id: int, ids: Sequence[int], filters: m.BulkExperimentFilters | None
+def chosen(
+    call: Call, tx: Tx, bulk: Bulk, project_id: int, ids: Sequence[int], filters: m.BulkExperimentFilters | None
 ) -> list[int]:
+    """Ids of the experiments that a request means: those it names, or those its filter chooses and the caller may see."""
     scope = call.scope(tx, bulk.right)
     if filters is None:
         return list(dict.fromkeys(ids))
@@ -119,7 +120,7 @@ def _chosen(
     return experiment_bulk.ids(tx, scope, choice, bulk.states)
 
 
-def _act(call: Call, tx: Tx, bulk: _Bulk, project_id: int, experiment_id: int) -> None:
+def _act(call: Call, tx: Tx, bulk: Bulk, project_id: int, experiment_id: int) -> None:
     row = actions.target(call, tx, experiment_id, bulk.right)
     if project_id and row.project_id != project_id:
         name = projects.get(tx, project_id).name

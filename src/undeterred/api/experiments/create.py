@@ -12,7 +12,9 @@ from undeterred.base import json
 from undeterred.base.errors import Invalid, NotFound, Refused
 from undeterred.base.ids import random_name
 from undeterred.core.config import policy
-from undeterred.core.config.resolve import Early, Sources, early, parse_config, resolve, validate_complete
+from undeterred.core.config.mask import mask_experiment
+from undeterred.core.config.parse import parse_tree
+from undeterred.core.config.resolve import Early, Sources, early, resolve, validate_complete
 from undeterred.core.config.resolved import Resolved
 from undeterred.core.rights import Right
 from undeterred.engine import contexts, experiments, pools
@@ -40,6 +42,8 @@ class Place:
     warning: str | None
     context: tuple[str | None, int]
     """Digest and size of the files taken from the parent."""
+    pool_asked_for: str = ""
+    """The pool in the configuration, empty where the workspace or the cluster chose one."""
 
 
 @operation("CreateExperiment", needs=Right.CREATE_EXPERIMENT)
@@ -47,7 +51,7 @@ async def create_experiment(call: Call, req: m.CreateExperimentRequest) -> m.Cre
     """Check a configuration and make an experiment of it, paused unless `activate` is set; or only check it."""
     place, resolved = await _prepare(call, req)
     if req.validate_only:
-        return m.CreateExperimentResponse(experiment=m.Experiment(), warnings=_warnings(place))
+        return m.CreateExperimentResponse(experiment=m.Experiment())
     digest, size = place.context
     if not req.parent_id and req.model_definition:
         archive = await asyncio.to_thread(contexts.pack, [_file(file) for file in req.model_definition])
@@ -65,7 +69,7 @@ async def create_experiment(call: Call, req: m.CreateExperimentRequest) -> m.Cre
         return load_message(tx, made)
 
     message = await call.write(create)
-    return m.CreateExperimentResponse(experiment=message, config=message.config, warnings=_warnings(place))
+    return m.CreateExperimentResponse(experiment=message, config=_as_submitted(resolved, place), warnings=_warnings(place))
 
 
 @operation("PutExperiment", needs=Right.CREATE_EXPERIMENT)
@@ -99,7 +103,7 @@ async def put_experiment(call: Call, req: m.PutExperimentRequest) -> m.PutExperi
 
 async def _prepare(call: Call, req: m.CreateExperimentRequest) -> tuple[Place, Resolved]:
     """Everything that can be said of a request before anything is stored; raises with all mistakes of the configuration."""
-    submitted = await asyncio.to_thread(parse_config, req.config, EXTRA_SEARCHERS)
+    submitted = await asyncio.to_thread(parse_tree, req.config)
     place = await call.read(lambda tx: _place(call, tx, req, submitted))
     global_policy, workspace_policy = place.policies
     sources = Sources(
@@ -121,6 +125,7 @@ async def _prepare(call: Call, req: m.CreateExperimentRequest) -> tuple[Place, R
     limits = policy.constraints(global_policy, workspace_policy)
     policy.check_constraints(limits, slots=resolved.slots_per_trial, max_slots=resolved.max_slots, priority=resolved.priority)
     if req.unmanaged is not True:
+        place = replace(place, pool_asked_for=resolved.config["resources"]["resource_pool"])
         resolved.config["resources"]["resource_pool"] = place.pool.name
     return place, resolved
 
@@ -202,6 +207,12 @@ def _defaults(call: Call, pool: pools.Pool) -> Mapping[str, Any] | None:
 
 def _file(file: m.File) -> ContextFile:
     return ContextFile(file.path, file.content, file.type, file.mode, int(file.mtime))
+
+
+def _as_submitted(resolved: Resolved, place: Place) -> dict[str, Any]:
+    """The configuration beside the new experiment: complete, too, but with the pool as it was asked for."""
+    resources = {**resolved.config["resources"], "resource_pool": place.pool_asked_for}
+    return dict(mask_experiment({**resolved.config, "resources": resources}))
 
 
 def _warnings(place: Place) -> list[m.LaunchWarning]:

@@ -43,7 +43,7 @@ def job_message(row: Any, pool: Pool, ahead: int) -> m.Job:
     """A job with all that its readers may see; `ahead` is its place in the queue, counted from 0."""
     experiment = row.experiment_id is not None
     return m.Job(
-        summary=_summary(row, pool, ahead),
+        summary=job_summary(row, pool, ahead),
         type=_TYPES.get(row.kind, m.JobType.TYPE_UNSPECIFIED),
         submission_time=when(row.submitted_at),
         username=row.username,
@@ -65,7 +65,7 @@ def job_message(row: Any, pool: Pool, ahead: int) -> m.Job:
 def limited_job(row: Any, pool: Pool, ahead: int) -> m.LimitedJob:
     """What those see of a job who may not see its work: that it is there, and how big it is."""
     return m.LimitedJob(
-        summary=_summary(row, pool, ahead),
+        summary=job_summary(row, pool, ahead),
         type=_TYPES.get(row.kind, m.JobType.TYPE_UNSPECIFIED),
         resource_pool=row.resource_pool,
         is_preemptible=_preemptible(row, pool),
@@ -79,7 +79,7 @@ def limited_job(row: Any, pool: Pool, ahead: int) -> m.LimitedJob:
     )
 
 
-def _summary(row: Any, pool: Pool, ahead: int) -> m.JobSummary:
+def job_summary(row: Any, pool: Pool, ahead: int) -> m.JobSummary:
     """Fair share knows no order, which clients are told as -1."""
     return m.JobSummary(state=job_state(row), jobs_ahead=-1 if pool.scheduler == FAIR_SHARE else ahead)
 

@@ -35,8 +35,8 @@ def patch(
 ) -> Tree:
     """The rewritten configuration; `config` stays as it is. Raises Invalid for a value that is not allowed, changing nothing.
 
-    A change of name, description or notes writes the labels anew too, and an empty set of them is then written as null: clients
-    of Determined see it that way.
+    A change of name, description, labels or notes writes all of them anew: a missing description becomes an empty one, and an
+    empty set of labels is written as null unless it was given so. Clients of Determined see it that way.
     """
     changed = dict(config)
     if name is not UNSET:
@@ -46,8 +46,10 @@ def patch(
         changed["description"] = description
     if labels is not UNSET:
         changed["labels"] = clean_labels(labels)
-    elif (name is not UNSET or description is not UNSET or notes_changed) and not changed.get("labels"):
-        changed["labels"] = None
+        changed["description"] = changed.get("description") or ""
+    elif name is not UNSET or description is not UNSET or notes_changed:
+        changed["labels"] = changed.get("labels") or None
+        changed["description"] = changed.get("description") or ""
     resources = _given(resource_pool=resource_pool, priority=priority, weight=weight, max_slots=max_slots)
     _check_resources(resources)
     changed["resources"] = {**config["resources"], **resources}

@@ -1,0 +1,37 @@
+"""What a search would do, told before it is submitted."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from undeterred.api.call import Call
+from undeterred.api.operation import Needs, operation
+from undeterred.core.config.resolve import search_section
+from undeterred.core.search import Expected, preview
+from undeterred.wire import messages as m
+
+
+@operation("PreviewHPSearch", needs=Needs.LOGIN)
+async def preview_hp_search(_call: Call, req: m.PreviewHPSearchRequest) -> m.PreviewHPSearchResponse:
+    """How many trials of a configuration's search are expected to train how long; the configuration may be unfinished.
+
+    The answer holds for every seed.
+    """
+    config: Any = req.config or {}
+    searcher, expected = await asyncio.to_thread(_expected, config)
+    return m.PreviewHPSearchResponse(summary=m.SearchSummary(config=searcher, trials=[_summary(one) for one in expected]))
+
+
+def _expected(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Expected]]:
+    section = search_section(config)
+    expected = preview(section)
+    searcher = dict(section["searcher"])
+    if "bracket_rungs" in searcher:
+        searcher["bracket_rungs"] = sorted(searcher["bracket_rungs"], reverse=True)
+    return searcher, expected
+
+
+def _summary(expected: Expected) -> m.TrialSummary:
+    if expected.units is None:
+        return m.TrialSummary(count=expected.count, unit=m.SearchUnit(max_length=True))
+    return m.TrialSummary(count=expected.count, unit=m.SearchUnit(name=expected.time_metric or "", value=expected.units))
