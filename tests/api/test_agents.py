@@ -92,7 +92,8 @@ def test_work_that_is_hidden_is_shown_as_taken() -> None:
     viewer = AgentViewer({"t.1": Row("RUNNING"), "s.1": Row("STARTING")}, lambda row: row.state == "RUNNING", sensitive=False)
     shown = viewer.agent(view)
     seen, hidden = (shown.slots[f"/agents/a/slots/{number}"].container for number in (0, 1))
-    assert seen is not None and hidden is not None
+    assert seen is not None
+    assert hidden is not None
     assert (seen.id, seen.state, [device.id for device in seen.devices]) == ("t.1", "STATE_RUNNING", [0])
     assert (hidden.id, hidden.permission_denied, hidden.devices) == ("", True, [])
     assert shown.slots["/agents/a/slots/0"].device.uuid == "********"  # type: ignore[union-attr]
