@@ -42,9 +42,11 @@ def read_lines(run_dir: Path, offsets: Offsets, limit_bytes: int, final: bool, n
     starts = {STDOUT: offsets.stdout, STDERR: offsets.stderr}
     read = {name: _read_pieces(run_dir / name, start, limit_bytes, final) for name, start in starts.items()}
     ends = tuple(pieces[-1].end if pieces else starts[name] for name, (pieces, _) in read.items())
-    samples = _read_samples(run_dir / TIMES, offsets.times, ends)
+    before, samples = _read_samples(run_dir / TIMES, offsets.times, ends)
+    # The clock of the file system is coarser than that of the samples: no line is older than a sample before it.
+    floor = samples[-1][0] if samples else before
     timed = {
-        name: _timed(run_dir / name, pieces, [row[place] for row in samples], samples, now)
+        name: _timed(run_dir / name, pieces, [row[place] for row in samples], samples, now, floor)
         for place, (name, (pieces, _)) in enumerate(read.items(), 1)
     }
     horizon = min((rows[-1][0] for name, rows in timed.items() if read[name][1] and rows), default=None)
@@ -135,28 +137,32 @@ def _split_read(data: bytes, offset: int, size: int, final: bool, after_return: 
     return split(data, final=final and not more, after_return=after_return), more
 
 
-def _read_samples(path: Path, offset: int, ends: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Time and sizes from `offset` until both `ends` are covered."""
+def _read_samples(path: Path, offset: int, ends: Sequence[int]) -> tuple[Micros, list[tuple[int, int, int]]]:
+    """The time of the sample before `offset` (0: there is none); then time and sizes from there until both `ends` are covered."""
     samples: list[tuple[int, int, int]] = []
+    before = 0
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        return samples
+        return before, samples
     with file:
+        if offset >= _SAMPLE.size:
+            file.seek(offset - _SAMPLE.size)
+            before = _SAMPLE.unpack(file.read(_SAMPLE.size))[0]
         file.seek(offset)
         while data := file.read(_SAMPLE.size * _SAMPLES_AT_ONCE):
             samples += _SAMPLE.iter_unpack(data[: len(data) // _SAMPLE.size * _SAMPLE.size])
             if samples and samples[-1][1] >= ends[0] and samples[-1][2] >= ends[1]:
                 break
-    return samples
+    return before, samples
 
 
 def _timed(
-    path: Path, pieces: list[Piece], sizes: list[int], samples: list[tuple[int, int, int]], now: Micros
+    path: Path, pieces: list[Piece], sizes: list[int], samples: list[tuple[int, int, int]], now: Micros, floor: Micros
 ) -> list[tuple[Micros, Piece]]:
     """Each piece with the time of the first sample that has it whole."""
     if not pieces:
         return []
-    newest = min(now, path.stat().st_mtime_ns // 1000)
+    newest = max(floor, min(now, path.stat().st_mtime_ns // 1000))
     places = (bisect_left(sizes, piece.end) for piece in pieces)
     return [(samples[place][0] if place < len(samples) else newest, piece) for place, piece in zip(places, pieces, strict=True)]
