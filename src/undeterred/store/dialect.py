@@ -36,6 +36,7 @@ def make_engine(url: str, *, readonly: bool, durability: str = "normal") -> sa.E
         sa.event.listen(engine, "connect", lambda connection, _record: _prepare_sqlite(connection, readonly, durability))
     else:
         engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        sa.event.listen(engine, "before_cursor_execute", _drop_nul, retval=True)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -54,6 +55,24 @@ def _prepare_sqlite(connection: Any, readonly: bool, durability: str) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _drop_nul(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> tuple[str, Any]:
+    """PostgreSQL's texts hold no NUL, which a client may send: it is dropped."""
+    return statement, without_nul(parameters)
+
+
+def without_nul(value: Any) -> Any:
+    """The same parameters, copied only where a text in them holds a NUL."""
+    kind = type(value)
+    if kind is str:
+        return value.replace("\0", "") if "\0" in value else value
+    if kind is dict and any(type(item) is str and "\0" in item for item in value.values()):
+        return {key: without_nul(item) for key, item in value.items()}
+    if kind in (list, tuple):
+        cleaned = kind(without_nul(item) for item in value)
+        return cleaned if any(new is not old for new, old in zip(cleaned, value, strict=True)) else value
+    return value
 
 
 def _contains_like(text: str | None, pattern: str | None) -> bool | None:
