@@ -72,6 +72,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         answer = httpx.post(f"{url}/api/v1/auth/login", json={"username": "admin", "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
         self.http = httpx.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {answer.json()['token']}"})
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
