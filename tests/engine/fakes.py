@@ -146,7 +146,7 @@ class FakeLauncher:
         task = self.tasks.get(json.loads(handle)["name"])
         lines = [] if task is None else task.lines[offsets.stdout :]
         found = tuple(Line("stdout", text, 0) for text in lines)
-        return Lines(found, Offsets(offsets.stdout + len(found)))
+        return Lines(found, Offsets(offsets.stdout + len(found)), complete=task is None or task.over or task.released)
 
     async def close(self) -> None:
         """Nothing."""

@@ -88,20 +88,20 @@ class ObserverService:
             return
         if status.state is not TaskState.PENDING and row.ports is None:
             await self._started(row, status)
-        wrote = await self._read_log(launcher, handle, row)
-        if status.terminal:
+        wrote, complete = await self._read_log(launcher, handle, row)
+        if status.terminal and complete:
             await self._ended(launcher, handle, row, status)
-        elif not row.is_ready:
+        elif not status.terminal and not row.is_ready:
             await self._probe(row, status)
         watched = self._watched[row.id]
-        watched.pause = QUICKEST if wrote else min(SLOWEST, watched.pause * 1.5)
+        watched.pause = QUICKEST if wrote or status.terminal else min(SLOWEST, watched.pause * 1.5)
         watched.next_look = self._clock.monotonic() + watched.pause
 
     async def _started(self, row: Any, status: Status) -> None:
         await self._db.write(lambda tx: allocations.running(tx, row.id, status.addresses, dict(status.ports)))
 
-    async def _read_log(self, launcher: Launcher, handle: Handle, row: Any) -> bool:
-        """Store what was written since the last look, to the end; whether there was anything."""
+    async def _read_log(self, launcher: Launcher, handle: Handle, row: Any) -> tuple[bool, bool]:
+        """Store what was written since the last look; whether there was anything, and whether nothing more will come."""
         offsets, wrote = offsets_of(row.log_offsets), False
         while True:
             read = await launcher.read_lines(handle, offsets)
@@ -110,7 +110,7 @@ class ObserverService:
                 await self._db.write(lambda tx, lines=lines, after=read.offsets: _store(tx, row, lines, after))  # type: ignore[misc]
                 offsets, wrote = read.offsets, True
             if not read.more:
-                return wrote
+                return wrote, read.complete
 
     async def _ended(self, launcher: Launcher, handle: Handle, row: Any, status: Status) -> None:
         def close(tx: Tx) -> None:
