@@ -86,3 +86,22 @@ def test_work_that_cannot_be_stopped_stays() -> None:
     groups = (Group("a"), Group("b", position=1))
     running = (Running(Request("ra", "a", 2, preemptible=False), (("a0", (0, 1)),)),)
     assert plan(Snapshot(agents(2), groups, (Request("rb", "b", 1),), running, "fair_share")).preempt == ()
+
+
+def test_slots_given_back_count_for_the_next() -> None:
+    """A job whose gang goes beyond its share gives it back, and a smaller request of the same job then fits its share."""
+    groups = (Group("a"), Group("b", position=1))
+    running = (Running(Request("gang", "a", 3), (("a0", (0,)), ("a1", (0, 1)))),)
+    waiting = (Request("small", "a", 1, 1), Request("other", "b", 1))
+    decided = plan(Snapshot(agents(1, 2), groups, waiting, running, "fair_share"))
+    assert decided.preempt == ("gang",)
+    assert [reason[:18] for reason in decided.waiting.values()] == ["its slots are kept"] * 2
+
+
+def test_limit_counts_what_is_being_released() -> None:
+    """While an allocation is on its way out, its slots still count for `max_slots`."""
+    running = (Running(Request("old", "a", 1), (("a0", (0,)),), releasing=True),)
+    waiting = tuple(Request(f"w{number}", "a", 1, number) for number in range(2))
+    decided = plan(Snapshot(agents(4), (Group("a", max_slots=2),), waiting, running, "fair_share"))
+    assert list(starts(decided)) == ["w0"]
+    assert "max_slots" in decided.waiting["w1"]

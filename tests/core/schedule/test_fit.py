@@ -22,7 +22,7 @@ def sizes(decided: Any, one: str = "r0") -> dict[str, int] | None:
         ((4, 2, 8), 3, {}, {"a0": 3}),
         ((4, 2, 8), 2, {"fit": "worst"}, {"a2": 2}),
         ((8, 8), 16, {}, {"a0": 8, "a1": 8}),
-        ((4, 4, 8, 8), 16, {}, {"a2": 8, "a3": 8}),
+        ((4, 4, 4, 4, 8, 8), 16, {}, {"a4": 8, "a5": 8}),
         ((4, 4, 4, 16), 12, {}, {"a3": 12}),
         ((4, 4, 4), 12, {"allow_heterogeneous": False}, {"a0": 4, "a1": 4, "a2": 4}),
         ((8, 8), 12, {}, {"a0": 8, "a1": 4}),
@@ -111,3 +111,11 @@ def test_many_exclusions() -> None:
     decided = plan(Snapshot(agents(1, 1, 1), groups, waiting))
     assert {one: places[0][0] for one, places in decided.start} == {"r0": "a0", "r1": "a1", "r2": "a2"}
     assert "must not use" in decided.waiting["r3"]
+
+
+def test_an_agent_passed_over_stays_in_use() -> None:
+    """An agent that one task without slots must not use still takes the next one."""
+    groups = (Group("g"),)
+    waiting = (Request("r0", "g", 0, 0, excluded=frozenset({"a0"})), Request("r1", "g", 0, 1), Request("r2", "g", 0, 2))
+    decided = plan(Snapshot(agents(1, 1, aux=1), groups, waiting))
+    assert {one: places[0][0] for one, places in decided.start} == {"r0": "a1", "r1": "a0"}

@@ -158,3 +158,49 @@ def test_a_gang_stops_what_it_needs_on_several_agents() -> None:
     running = tuple(Running(Request(f"r{number}", "low", 1, number), ((f"a{number}", (0,)),)) for number in range(2))
     decided = plan(Snapshot(agents(2, 2), groups, (Request("w", "top", 4),), running, preemption=True))
     assert set(decided.preempt) == {"r0", "r1"}
+
+
+def test_a_gang_leaves_alone_whom_it_does_not_need() -> None:
+    """Of two small allocations on the second agent only the less important one is stopped when one slot is enough."""
+    groups = (Group("top", 1), Group("low", 99))
+    running = (
+        Running(Request("v1", "low", 1, 9), (("a0", (0,)),)),
+        Running(Request("v2", "low", 1, 8), (("a0", (1,)),)),
+        Running(Request("v3", "low", 3, 7), (("a1", (0, 1, 2)),)),
+    )
+    decided = plan(Snapshot(agents(2, 3), groups, (Request("w", "top", 4),), running, preemption=True))
+    assert set(decided.preempt) == {"v1", "v3"}
+
+
+def test_what_a_stopped_gang_leaves_over_goes_to_the_next() -> None:
+    """One stopped gang makes room for two like requests, although nothing was to be had for them before."""
+    groups = (Group("top", 1), Group("low", 99))
+    running = (
+        Running(Request("ending", "low", 2), (("a0", (0,)), ("a1", (0,))), releasing=True),
+        Running(Request("gang", "low", 4), (("a2", (0, 1, 2, 3)),)),
+    )
+    waiting = tuple(Request(f"w{number}", "top", 2, number, single_node=True) for number in range(3))
+    decided = plan(Snapshot(agents(1, 1, 4), groups, waiting, running, preemption=True))
+    assert decided.preempt == ("gang",)
+    assert [reason[:18] for reason in decided.waiting.values()] == [
+        "its slots are kept",
+        "its slots are kept",
+        "it needs 2 slots, ",
+    ]
+
+
+def test_kept_slots_count_for_the_limit() -> None:
+    """A job whose limit allows one more allocation has slots kept for one only."""
+    groups = (Group("a", max_slots=1), Group("b"))
+    running = (Running(Request("r", "b", 2), (("a0", (0, 1)),), releasing=True),)
+    decided = plan(Snapshot(agents(2), groups, (Request("w0", "a", 1, 0), Request("w1", "a", 1, 1)), running))
+    assert [reason[:18] for reason in decided.waiting.values()] == ["its slots are kept", "its job may use 1 "]
+
+
+def test_what_is_being_released_is_not_beyond_the_limit() -> None:
+    """An allocation on its way out does not make a job stop another one."""
+    running = (
+        Running(Request("r0", "a", 1, 0), (("a0", (0,)),)),
+        Running(Request("r1", "a", 1, 1), (("a0", (1,)),), releasing=True),
+    )
+    assert plan(Snapshot(agents(2), (Group("a", max_slots=1),), (), running, preemption=True)).preempt == ()

@@ -29,12 +29,9 @@ def schedule(state: Pass, requests: Iterable[Request], *, preemption: bool) -> N
             continue
         kind = (request.slots, request.single_node, request.excluded)
         if kind not in hopeless:
-            if state.start(request) or state.keep_soon(request):
+            if state.start(request) or state.keep_soon(request) or (victims and _preempt(state, victims, request)):
                 continue
-            if victims and _preempt(state, victims, request):
-                hopeless.clear()
-                continue
-            hopeless.add(kind)
+            hopeless.add(kind)  # for those of its kind further back there is never more to be had
         first = first or request
         state.wait_for_room(request)
 
