@@ -58,5 +58,5 @@ def test_nobody_and_many_are_never_allowed(address: str) -> None:
 
 def test_one_bad_address_spoils_a_name() -> None:
     """A name that has a public and a forbidden address is refused, and the refusal says which."""
-    with pytest.raises(Refused, match="host is 169.254.169.254"):
+    with pytest.raises(Refused, match=r"host is 169\.254\.169\.254"):
         check_addresses("host", ["8.8.8.8", "169.254.169.254"], allow_private=True, allow_link_local=False)
