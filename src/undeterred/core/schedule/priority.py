@@ -20,25 +20,23 @@ def schedule(state: Pass, requests: Iterable[Request], *, preemption: bool) -> N
     if victims:
         _enforce_limits(state, victims)
     first: Request | None = None
+    highest = 0
     hopeless: set[tuple[int, bool, frozenset[str]]] = set()
     for request in requests:
-        if not state.admit(request):
-            continue
-        if first and _held_up(state, first, request) and not (preemption and request.preemptible):
-            state.wait(request, ("behind",), explain.behind, first, state.groups[first.group_id].priority)
-            continue
+        group = state.groups[request.group_id]
         kind = (request.slots, request.single_node, request.excluded)
+        if (kind not in hopeless or group.max_slots is not None) and not state.admit(request):
+            continue
+        if first and group.priority > highest and not (preemption and request.preemptible):
+            state.wait(request, ("behind",), explain.behind, first, highest)
+            continue
         if kind not in hopeless:
             if state.start(request) or state.keep_soon(request) or (victims and _preempt(state, victims, request)):
                 continue
             hopeless.add(kind)  # for those of its kind further back there is never more to be had
-        first = first or request
+        if first is None:
+            first, highest = request, group.priority
         state.wait_for_room(request)
-
-
-def _held_up(state: Pass, first: Request, request: Request) -> bool:
-    """Whether the first request that does not fit has a higher priority."""
-    return state.groups[request.group_id].priority > state.groups[first.group_id].priority
 
 
 def _enforce_limits(state: Pass, victims: Victims) -> None:
