@@ -20,7 +20,7 @@ from undeterred.core.lifecycle.trial import TrialState
 from undeterred.core.search import Action, Create, Fail, Shutdown, Stop, method_for
 from undeterred.engine import keys, logs, trials
 from undeterred.engine.facts import ExperimentCreated, ExperimentEnded, ExperimentStateChanged, RunContinued
-from undeterred.store import experiments, jobs, runs, users
+from undeterred.store import experiments, jobs, resume, runs, users
 from undeterred.store.database import Tx
 
 _E = ExperimentState
@@ -48,7 +48,11 @@ class NewExperiment:
 
 
 def create(tx: Tx, new: NewExperiment) -> int:
-    """Make a managed experiment; its id. Its search begins and its first trials are made before the transaction ends."""
+    """Make a managed experiment; its id. Its search begins and its first trials are made before the transaction ends.
+
+    Raises Invalid when the checkpoint or trial that its trials are to begin from is not there.
+    """
+    warm_start = _warm_start(tx, new.config.get("searcher") or {})
     job_id = new_uuid()
     jobs.create(tx, job_id, "EXPERIMENT", new.user_id, new.workspace_id, **_queued(new.config))
     experiment_id = experiments.create(
@@ -65,6 +69,7 @@ def create(tx: Tx, new: NewExperiment) -> int:
         parent_id=new.parent_id,
         template=new.template,
         progress=0.0,
+        warm_start_checkpoint=warm_start,
     )
     tx.fact(ExperimentCreated(experiment_id))
     if new.activate:
@@ -188,7 +193,7 @@ def carry_out(tx: Tx, experiment_id: int, actions: Sequence[Action]) -> None:
         if isinstance(action, Shutdown):
             _shut_down(tx, experiment, action)
         elif isinstance(action, Create):
-            run_id = trials.create(tx, experiment, action, None)
+            run_id = trials.create(tx, experiment, action)
             if experiment.searcher_name == "single":
                 experiments.update(tx, experiment_id, best_run_id=run_id)
         elif (run := runs.by_request(tx, experiment_id, action.request_id)) is not None:
@@ -278,6 +283,21 @@ def _check_continue(tx: Tx, experiment: Any, config: Mapping[str, Any] | None) -
         active = False
     if not active:
         raise Refused("the owner of this experiment is not active, and its trials would run as that user; fork it instead")
+
+
+def _warm_start(tx: Tx, searcher: Mapping[str, Any]) -> str | None:
+    """The checkpoint that every trial begins from: the named one, or the latest of the named trial."""
+    uuid, trial_id = searcher.get("source_checkpoint_uuid"), searcher.get("source_trial_id")
+    if uuid:
+        if not resume.complete(tx, uuid):
+            raise Invalid(f"searcher.source_checkpoint_uuid: there is no complete checkpoint {uuid}")
+        return str(uuid).lower()
+    if trial_id is None:
+        return None
+    latest = resume.latest(tx, int(trial_id))
+    if latest is None:
+        raise Invalid(f"searcher.source_trial_id: trial {trial_id} has no complete checkpoint to begin from")
+    return str(latest.uuid)
 
 
 def _fresh_hparams(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from undeterred.store.database import Tx
 _S = TrialState
 
 
-def create(tx: Tx, experiment: Any, new: Create, warm_start: str | None) -> int:
+def create(tx: Tx, experiment: Any, new: Create) -> int:
     """Make the trial that the search asked for; it asks for slots at once if its experiment is active. Its id."""
     instead_of = None if new.replaces is None else runs.by_request(tx, experiment.id, new.replaces)
     if instead_of is not None and _S(instead_of.state) in TERMINAL:
@@ -38,7 +38,7 @@ def create(tx: Tx, experiment: Any, new: Create, warm_start: str | None) -> int:
         hparams=json.dumps(dict(new.hparams)),
         state=_S.ACTIVE if active else _S.PAUSED,
         waits_for=None if instead_of is None else instead_of.id,
-        warm_start_checkpoint=warm_start,
+        warm_start_checkpoint=experiment.warm_start_checkpoint,
         log_retention_days=experiment.log_retention_days,
     )
     add_task(tx, experiment, run_id, new.request_id)

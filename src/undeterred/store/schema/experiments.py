@@ -46,6 +46,7 @@ experiments = table(
     number("slots_per_trial", default=1),
     number("max_restarts"),
     sa.Column("best_run_id", sa.BigInteger),
+    sa.Column("warm_start_checkpoint", Text),  # from which every trial begins
     number("checkpoint_count"),
     number("checkpoint_size"),
     sa.Column("log_retention_days", sa.Integer),
@@ -66,6 +67,7 @@ runs = table(
     text("state", default=None),
     flag("stopped_by_searcher"),
     sa.Column("waits_for", sa.BigInteger),  # id of the run whose place it takes: no slots are asked for before that one is gone
+    text("runner_state"),  # what its program calls its state
     text("exit_reason"),  # INVALID_HP, USER_CANCELED, ... as reported
     text("error"),  # why it ended in ERROR
     text("retries_canceled_by"),  # the log line because of which a log policy forbids another try
