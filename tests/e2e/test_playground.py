@@ -160,7 +160,7 @@ class Watched:
             else:
                 field.fill(value)
         block.locator(".execute").click()
-        answer = block.locator("tr.response:has(.highlight-code)").first
+        answer = block.locator(".live-responses-table tr.response:has(.highlight-code)")
         status = int(answer.locator(".response-col_status").first.inner_text().split()[0])
         return status, json.loads(answer.locator(".highlight-code code").first.inner_text())
 
