@@ -30,3 +30,8 @@ def experiment(experiment_id: int) -> tuple[str, int]:
 def search(experiment_id: int) -> tuple[str, int]:
     """The search of an experiment has something new to tell (messages of a custom search)."""
     return ("search", experiment_id)
+
+
+def experiment_metrics(experiment_id: int) -> tuple[str, int]:
+    """A trial of an experiment has reported metrics (`store/reports.py` wakes it)."""
+    return ("experiment-metrics", experiment_id)

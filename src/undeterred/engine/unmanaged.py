@@ -9,6 +9,7 @@ from typing import Any
 from undeterred.base import json
 from undeterred.base.clock import Micros
 from undeterred.base.errors import Refused
+from undeterred.base.ids import new_uuid, trial_task_id
 from undeterred.core.lifecycle.experiment import of_trials
 from undeterred.core.lifecycle.trial import TERMINAL, TrialState, reported
 from undeterred.engine import keys
@@ -35,7 +36,7 @@ def create_trial(tx: Tx, experiment_id: int, hparams: Mapping[str, Any] | None, 
         last_activity=tx.now,
         log_retention_days=experiment.log_retention_days,
     )
-    task_id = f"trial-{experiment_id}-{run_id}"
+    task_id = trial_task_id(experiment_id, external_id or new_uuid())
     tasks.create(
         tx,
         task_id,
@@ -75,13 +76,18 @@ def start(tx: Tx, run_id: int, *, resume: bool) -> Any:
 
 
 def patch(tx: Tx, run_id: int, state: str | None) -> None:
-    """A sign of life, and the state if one is named. Raises Refused for a trial of this server, Invalid for a wrong state."""
+    """A sign of life, and the state if one is named; only `start` forgets when the trial has ended before.
+
+    Raises Refused for a trial of this server, Invalid for a wrong state.
+    """
     experiment = experiments.locked(tx, runs.get(tx, run_id).experiment_id)
     _check(experiment)
     columns: dict[str, Any] = {"last_activity": tx.now}
     if state is not None:
         wanted = reported(state)
-        columns |= {"state": wanted, "end_time": tx.now if wanted in TERMINAL else None}
+        columns["state"] = wanted
+        if wanted in TERMINAL:
+            columns["end_time"] = tx.now
     runs.update(tx, run_id, **columns)
     if state is not None:
         _follow(tx, experiment)

@@ -1,12 +1,14 @@
 """Many rows at once, bound as tuples through the driver: five times as fast as dictionaries through SQLAlchemy."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from undeterred.store.database import Tx
+
+T = TypeVar("T")
 
 
 def insert_rows(tx: Tx, table: sa.Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -20,6 +22,13 @@ def update_rows(tx: Tx, table: sa.Table, columns: tuple[str, ...], rows: Iterabl
     listed = list(rows)
     if listed:
         tx.conn.exec_driver_sql(_update(table.name, columns, tx.conn.dialect.paramstyle), listed)
+
+
+def chunks(ids: Collection[T], size: int = 1000) -> Iterator[Sequence[T]]:
+    """The ids in pieces that fit one query: the number of parameters of a statement is limited."""
+    listed = list(ids)
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]
 
 
 @lru_cache(maxsize=256)

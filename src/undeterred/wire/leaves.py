@@ -157,7 +157,7 @@ def as_doubles(value: Any) -> Any:
             return int(value)
         if math.isinf(value):
             raise ValueError("number out of range")
-        return value
+        return special_float(value)
     if kind is dict:
         for key, item in value.items():
             inner = type(item)
@@ -171,9 +171,9 @@ def as_doubles(value: Any) -> Any:
     return value
 
 
-def _rounded(value: int) -> int | float:
+def _rounded(value: int) -> int | float | str:
     try:
         number = float(value)
     except OverflowError:
         raise ValueError("number out of range") from None
-    return int(number) if abs(number) < 1e21 else number
+    return special_float(number)

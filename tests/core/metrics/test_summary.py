@@ -112,7 +112,7 @@ def test_special_numbers_stand_as_texts():
         "type": "number", "count": 2, "sum": "NaN", "min": "-Infinity", "max": "Infinity", "mean": "NaN", "last": "-Infinity"
     }  # fmt: skip
     assert summary["b"]["max"] == summary["b"]["sum"] == "NaN"
-    assert fold({}, {"c": 12345678901234567890})["c"]["last"] == 12345678901234567000.0
+    assert fold({}, {"c": 12345678901234567890})["c"]["last"] == 12345678901234567000
     assert fold({}, {"c": [math.inf, {"d": math.nan}]})["c"]["last"] == ["Infinity", {"d": "NaN"}]
     json.dumps(summary, allow_nan=False)
 

@@ -36,18 +36,9 @@ def pick(series: Sequence[Series], limit: int) -> list[int]:
 
 def extremes(values: Series, start: int, end: int) -> tuple[int, ...]:
     """The rows of the highest and the lowest value in `values[start:end]`, the earliest of equals; none without a number."""
-    high = low = -1
-    for row in range(start, end):
-        value = values[row]
-        if value is None or value != value:
-            continue
-        if high < 0:
-            high = low = row
-        elif value > values[high]:  # type: ignore[operator]  # only rows with a number are remembered
-            high = row
-        elif value < values[low]:  # type: ignore[operator]
-            low = row
-    return () if high < 0 else (high, low)
+    stretch = values[start:end]
+    present = [value for value in stretch if value is not None and value == value]  # NaN differs from itself
+    return (start + stretch.index(max(present)), start + stretch.index(min(present))) if present else ()
 
 
 def _few(series: Sequence[Series], count: int, limit: int) -> set[int]:

@@ -117,7 +117,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return special_float(value)
     if isinstance(value, int) and not isinstance(value, bool) and not -_EXACT <= value <= _EXACT:
-        return number(value)
+        given = number(value)
+        return None if given is None else special_float(given)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
