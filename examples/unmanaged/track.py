@@ -9,6 +9,7 @@ Run again with the same ids it goes on as the same trial.
 import math
 import pathlib
 
+from determined import core
 from determined.experimental import core_v2
 
 
@@ -16,6 +17,7 @@ def main() -> None:
     """Descend a parabola and report on the way."""
     core_v2.init(
         defaults=core_v2.DefaultConfig(name="unmanaged parabola", hparams={"learning_rate": 0.1}),
+        tensorboard_mode=core.TensorboardMode.MANUAL,  # event files need PyTorch or TensorFlow; metrics do not
         unmanaged=core_v2.UnmanagedConfig(external_experiment_id="parabola", external_trial_id="first"),
     )
     x = 5.0
