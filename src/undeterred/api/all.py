@@ -3,7 +3,6 @@
 from undeterred.api import agents as agents
 from undeterred.api import allocations as allocations
 from undeterred.api import auth as auth
-from undeterred.api import checkpoints as checkpoints
 from undeterred.api import columns as columns
 from undeterred.api import groups as groups
 from undeterred.api import health as health
@@ -23,6 +22,9 @@ from undeterred.api import usage as usage
 from undeterred.api import users as users
 from undeterred.api import webhooks as webhooks
 from undeterred.api import workspaces as workspaces
+from undeterred.api.checkpoints import reading as reading
+from undeterred.api.checkpoints import removal as removal
+from undeterred.api.checkpoints import reports as reports
 from undeterred.api.experiments import actions as actions
 from undeterred.api.experiments import bulk as bulk
 from undeterred.api.experiments import create as create
@@ -34,6 +36,8 @@ from undeterred.api.experiments import patch as patch
 from undeterred.api.experiments import preview as preview
 from undeterred.api.experiments import read as read
 from undeterred.api.experiments import streams as streams
+from undeterred.api.models import registry as registry
+from undeterred.api.models import versions as versions
 from undeterred.api.operation import HANDLERS as HANDLERS
 from undeterred.api.trials import about as about
 from undeterred.api.trials import profiler as profiler

@@ -7,7 +7,7 @@ version meanwhile is kept.
 from collections.abc import Sequence
 
 from undeterred.engine import keys
-from undeterred.store import events
+from undeterred.store import collecting, events
 from undeterred.store.database import Tx
 
 COLLECT = "checkpoints.collect"
@@ -24,9 +24,11 @@ def collect(tx: Tx, experiment_id: int) -> None:
 def remove(tx: Tx, uuids: Sequence[str], globs: Sequence[str] | None = None) -> int:
     """Remove the files of checkpoints: all of them, or those that match one of the globs; the id of this work in the outbox.
 
-    Afterwards a checkpoint without files is DELETED, one with fewer files PARTIALLY_DELETED. The caller has checked rights and
-    that none of them is a registered model version.
+    Afterwards a checkpoint without files is DELETED, one with fewer files PARTIALLY_DELETED. Until then no trial begins from it
+    and no version of a model is made of it. With an empty list of globs it is only looked which files are there.
+    The caller has checked rights and that none of them is a registered model version.
     """
+    collecting.doom(tx, uuids)
     tx.wake(keys.COLLECTOR)
     return events.put(tx, REMOVE, {"uuids": list(uuids), "globs": None if globs is None else list(globs)})
 

@@ -11,7 +11,7 @@ from undeterred import DETERMINED_VERSION
 from undeterred.api.call import Services
 from undeterred.api.operation import Handler
 from undeterred.base.errors import Failure
-from undeterred.http import docs
+from undeterred.http import docs, files
 from undeterred.http.dispatch import Dispatch
 from undeterred.http.identity import identify
 from undeterred.wire.faults import fault_of
@@ -29,6 +29,7 @@ class Server:
                 Route("/", self._root),
                 Route("/info", self._info),
                 *docs.routes(),
+                *files.routes(services),
                 Route("/{path:path}", self._unknown, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
             ],
             exception_handlers={HTTPException: _plain_error},

@@ -120,23 +120,25 @@ def clamp(size: int) -> int:
 
 
 def count(tx: Tx, changes: Mapping[int, tuple[int, int]]) -> None:
-    """Add checkpoints and bytes to runs (run id -> both) and to their experiments."""
+    """Add checkpoints and bytes to runs (run id -> both) and to their experiments; these are locked first."""
+    if not changes:
+        return
+    of = {row.id: row.experiment_id for row in tx.rows(sa.select(runs.c.id, runs.c.experiment_id).where(runs.c.id.in_(changes)))}
     by_experiment: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for run_id in sorted(changes):
-        added, size = changes[run_id]
-        row = tx.locked(sa.select(runs).where(runs.c.id == run_id))
-        if row is None:
-            continue
-        values = {"checkpoint_count": row.checkpoint_count + added, "checkpoint_size": clamp(row.checkpoint_size + size)}
-        tx.run(sa.update(runs).where(runs.c.id == run_id).values(**values))
-        total = by_experiment[row.experiment_id]
-        by_experiment[row.experiment_id] = (total[0] + added, total[1] + size)
+    for run_id, experiment_id in of.items():
+        total, change = by_experiment[experiment_id], changes[run_id]
+        by_experiment[experiment_id] = (total[0] + change[0], total[1] + change[1])
     for experiment_id in sorted(by_experiment):
-        added, size = by_experiment[experiment_id]
-        row = tx.locked(sa.select(experiments).where(experiments.c.id == experiment_id))
-        assert row is not None
+        _add(tx, experiments, experiment_id, *by_experiment[experiment_id])
+    for run_id in sorted(of):
+        _add(tx, runs, run_id, *changes[run_id])
+
+
+def _add(tx: Tx, table: sa.Table, row_id: int, added: int, size: int) -> None:
+    row = tx.locked(sa.select(table.c.checkpoint_count, table.c.checkpoint_size).where(table.c.id == row_id))
+    if row is not None:
         values = {"checkpoint_count": row.checkpoint_count + added, "checkpoint_size": clamp(row.checkpoint_size + size)}
-        tx.run(sa.update(experiments).where(experiments.c.id == experiment_id).values(**values))
+        tx.run(sa.update(table).where(table.c.id == row_id).values(**values))
 
 
 def has_storage(tx: Tx, storage_id: int) -> bool:

@@ -12,7 +12,7 @@ def latest(tx: Tx, run_id: int) -> Any | None:
     """The complete checkpoint of a trial with the most steps (of equals the newest): `uuid` and `steps_completed`, or None."""
     return tx.row(
         sa.select(checkpoints.c.uuid, checkpoints.c.steps_completed)
-        .where(checkpoints.c.run_id == run_id, checkpoints.c.state == "COMPLETED")
+        .where(checkpoints.c.run_id == run_id, checkpoints.c.state == "COMPLETED", ~checkpoints.c.doomed)
         .order_by(checkpoints.c.steps_completed.desc(), checkpoints.c.id.desc())
         .limit(1)
     )

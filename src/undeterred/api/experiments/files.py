@@ -18,27 +18,26 @@ from undeterred.wire import messages as m
 @operation("GetModelDef", needs=Right.VIEW_EXPERIMENT_ARTIFACTS)
 async def get_model_def(call: Call, req: m.GetModelDefRequest) -> m.GetModelDefResponse:
     """The files of an experiment as a tar.gz in base64; an empty archive when it was submitted without any."""
-    archive = await _archive(call, req.experiment_id)
-    text = await asyncio.to_thread(lambda: base64.b64encode(archive or contexts.pack([])).decode())
+    packed = await archive(call, req.experiment_id)
+    text = await asyncio.to_thread(lambda: base64.b64encode(packed).decode())
     return m.GetModelDefResponse(b64_tgz=text)
 
 
 @operation("GetModelDefTree", needs=Right.VIEW_EXPERIMENT_ARTIFACTS)
 async def get_model_def_tree(call: Call, req: m.GetModelDefTreeRequest) -> m.GetModelDefTreeResponse:
     """Names, sizes, times and media types of the files of an experiment, as a tree."""
-    archive = await _archive(call, req.experiment_id)
-    return m.GetModelDefTreeResponse(files=_tree(await asyncio.to_thread(contexts.entries, archive)))
+    packed = await archive(call, req.experiment_id)
+    return m.GetModelDefTreeResponse(files=_tree(await asyncio.to_thread(contexts.entries, packed)))
 
 
 @operation("GetModelDefFile", needs=Right.VIEW_EXPERIMENT_ARTIFACTS)
 async def get_model_def_file(call: Call, req: m.GetModelDefFileRequest) -> m.GetModelDefFileResponse:
     """One file of an experiment by its path in the archive."""
-    archive = await _archive(call, req.experiment_id)
-    return m.GetModelDefFileResponse(file=await asyncio.to_thread(contexts.read_file, archive, req.path))
+    return m.GetModelDefFileResponse(file=await one(call, req.experiment_id, req.path))
 
 
-async def _archive(call: Call, experiment_id: int) -> bytes:
-    """The stored tar.gz, empty when there is none."""
+async def archive(call: Call, experiment_id: int) -> bytes:
+    """The files of an experiment as a tar.gz, an empty one when it was submitted without any; raises NotFound or Forbidden."""
 
     def load(tx: Tx) -> bytes:
         row = experiments.get(tx, experiment_id)
@@ -46,7 +45,12 @@ async def _archive(call: Call, experiment_id: int) -> bytes:
         call.require(tx, Right.VIEW_EXPERIMENT_ARTIFACTS, workspace=row.workspace_id, owner=row.user_id, missing=missing)
         return blobs.read(tx, row.context_digest) if row.context_digest else b""
 
-    return await call.read(load)
+    return await call.read(load) or contexts.pack([])
+
+
+async def one(call: Call, experiment_id: int, path: str) -> bytes:
+    """One of the files; raises NotFound also for a path that there is not, Invalid for a folder or a path leading outside."""
+    return await asyncio.to_thread(contexts.read_file, await archive(call, experiment_id), path)
 
 
 def _tree(entries: list[Entry]) -> list[m.FileNode]:

@@ -1,9 +1,11 @@
 """Every background service, in the order of their start."""
 
 from undeterred.engine.engine import Engine
+from undeterred.engine.services.collector import CollectorService
 from undeterred.engine.services.deletion import DeletionService
 from undeterred.engine.services.launcher import LauncherService
 from undeterred.engine.services.orphans import OrphanService
+from undeterred.engine.services.retention import RetentionService
 from undeterred.engine.services.scheduler import SchedulerService
 from undeterred.engine.services.sessions import SessionService
 from undeterred.engine.services.supervisor import Service
@@ -22,6 +24,8 @@ def build(engine: Engine) -> list[Service]:
         LauncherService(db, clock, launchers, engine.ground),
         WatchdogService(db, engine.routes),
         SessionService(db),
+        RetentionService(db, clock, engine.settings.retention_policy),
+        CollectorService(db, engine.cluster_id),
         DeletionService(db),
         UsageService(db),
         WebhookService(db, engine.sender, clock),

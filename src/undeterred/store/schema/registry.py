@@ -21,6 +21,7 @@ checkpoints = table(
     ref("storage_id", "storages.id", required=False, ondelete="RESTRICT", index=False),
     when("report_time", required=True),
     text("state", default=None),  # ACTIVE, COMPLETED, PARTIALLY_DELETED, DELETED, ERROR
+    flag("doomed"),  # files of it are being removed: it is no longer begun from, nor registered
     sa.Column("metadata", Json, nullable=False, server_default="{}"),
     sa.Column("resources", Json, nullable=False, server_default="{}"),  # path -> bytes
     number("size"),
