@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
+from undeterred.base.errors import Failure
 from undeterred.core.lifecycle.experiment import DELETABLE, ExperimentState
 from undeterred.core.spaces import DELETE_FAILED, DELETING
 from undeterred.engine import checkpoints, experiments, keys, spaces
@@ -53,18 +54,23 @@ class DeletionService:
         """Delete experiments; whether the files of any are still to be waited for."""
         doomed = await self._db.read(_doomed)
         for one in doomed:
-            if one.mark is None:
-                await self._db.write(lambda tx, one=one: _begin(tx, one))  # type: ignore[misc]
-            elif one.broken is not None:
-                await self._db.write(lambda tx, one=one: _give_up(tx, one))  # type: ignore[misc]
-            elif not one.waits_for:
-                await self._rows(one)
-        return any(one.mark is None or one.waits_for for one in doomed)
+            try:
+                await self._experiment(one)
+            except Failure as failure:
+                why = str(failure)
+                await self._db.write(lambda tx, one=one, why=why: _give_up(tx, one, why))  # type: ignore[misc]
+        return any(one.mark is None or (one.waits_for and one.broken is None) for one in doomed)
 
-    async def _rows(self, one: "Doomed") -> None:
-        while await self._db.write(lambda tx: _alive(tx, one.id) and erase.slice_of(tx, one.id)):
-            pass
-        await self._db.write(lambda tx: _last_row(tx, one))
+    async def _experiment(self, one: "Doomed") -> None:
+        """Go one step on with one experiment: leave its files to the collector, or wait for that, or remove its rows."""
+        if one.mark is None:
+            await self._db.write(lambda tx: _begin(tx, one))
+        elif one.broken is not None:
+            await self._db.write(lambda tx: _give_up(tx, one, f"its files could not be removed: {one.broken}"))
+        elif not one.waits_for and await self._db.write(lambda tx: not _is_registered(tx, one)):
+            while await self._db.write(lambda tx: _alive(tx, one.id) and erase.slice_of(tx, one.id)):
+                pass
+            await self._db.write(lambda tx: _last_row(tx, one))
 
     async def _spaces(self) -> bool:
         """Delete projects and workspaces; whether that has set more going."""
@@ -106,21 +112,32 @@ def _doomed(tx: Tx) -> list[Doomed]:
 
 def _begin(tx: Tx, one: Doomed) -> None:
     """Leave the removal of its files to the collector."""
-    if not _alive(tx, one.id) or _is_registered(tx, one.id):
+    if not _alive(tx, one.id) or _is_registered(tx, one):
         return
     uuids = erase.stored_checkpoints(tx, one.id)
     waits = [checkpoints.remove_tensorboard(tx, one.id)] + ([checkpoints.remove(tx, uuids)] if uuids else [])
     events.put(tx, KIND, {"experiment_id": one.id, "waits_for": waits})
 
 
-def _give_up(tx: Tx, one: Doomed) -> None:
+def _is_registered(tx: Tx, one: Doomed) -> bool:
+    """Whether a checkpoint became a version of a model after the deletion was asked for; then that is given up."""
+    model = erase.registered_as(tx, one.id)
+    if model is not None:
+        _give_up(tx, one, f"one of its checkpoints is registered as a version of the model {model}")
+    return model is not None
+
+
+def _give_up(tx: Tx, one: Doomed, why: str) -> None:
     _unmark(tx, one)
-    _fail(tx, one.id, f"its files could not be removed: {one.broken}")
+    if _alive(tx, one.id):
+        log.warning("experiment %d is not deleted: %s", one.id, why)
+        experiment_rows.update(tx, one.id, state=ExperimentState.DELETE_FAILED, error=why)
+        tx.wake(keys.experiment(one.id))
 
 
 def _last_row(tx: Tx, one: Doomed) -> None:
     _unmark(tx, one)
-    if not _alive(tx, one.id) or _is_registered(tx, one.id):
+    if not _alive(tx, one.id):
         return
     digest = erase.finish(tx, one.id)
     if digest is not None:
@@ -137,20 +154,6 @@ def _unmark(tx: Tx, one: Doomed) -> None:
 def _alive(tx: Tx, experiment_id: int) -> bool:
     """Whether the experiment is still to be deleted (that may have failed meanwhile)."""
     return bool(experiment_rows.locked(tx, experiment_id).state == ExperimentState.DELETING)
-
-
-def _is_registered(tx: Tx, experiment_id: int) -> bool:
-    """Whether a checkpoint became a version of a model after the deletion was asked for; then that is given up."""
-    model = erase.registered_as(tx, experiment_id)
-    if model is not None:
-        _fail(tx, experiment_id, f"one of its checkpoints is registered as a version of the model {model}")
-    return model is not None
-
-
-def _fail(tx: Tx, experiment_id: int, why: str) -> None:
-    log.warning("experiment %d is not deleted: %s", experiment_id, why)
-    experiment_rows.update(tx, experiment_id, state=ExperimentState.DELETE_FAILED, error=why)
-    tx.wake(keys.experiment(experiment_id))
 
 
 def _project(tx: Tx, project_id: int) -> bool:
