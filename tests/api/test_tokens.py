@@ -6,8 +6,10 @@ import pytest
 
 from tests.support import Client
 from undeterred.api.tokens import lifespan_of
+from undeterred.api.who import Identities
+from undeterred.app import App
 from undeterred.base.clock import DAY, SECOND
-from undeterred.base.errors import Invalid
+from undeterred.base.errors import Invalid, Unauthenticated
 from undeterred.base.settings import Token
 
 
@@ -58,6 +60,16 @@ async def test_a_revoked_token_is_refused_by_the_very_next_request(client: Clien
     assert (await listed(client), await listed(client, showInactive="true")) == ([], [token_id])
     for change in ({"setRevoked": False}, {"description": "x"}, {}):
         assert (await client.patch(f"tokens/{token_id}", change)).error["code"] == 9
+
+
+async def test_a_restart_knows_what_was_revoked(client: Client, app: App) -> None:
+    """Another server on the same data refuses the one and takes the other."""
+    (revoked, refused), (_, taken) = await make(client, 2), await make(client, 2)
+    await client.ok("PATCH", f"tokens/{revoked}", {"setRevoked": True})
+    again = Identities(app.db, app.clock)
+    assert (await again.who(taken)).user_id == 2
+    with pytest.raises(Unauthenticated):
+        await again.who(refused)
 
 
 async def test_a_token_without_a_life_is_refused(client: Client) -> None:

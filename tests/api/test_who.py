@@ -3,7 +3,7 @@
 import pytest
 
 from undeterred.api.who import Identities
-from undeterred.base.clock import DAY, Micros
+from undeterred.base.clock import DAY, SECOND, Micros
 from undeterred.base.errors import Forbidden, Unauthenticated
 from undeterred.store import sessions, users
 from undeterred.store.database import Database, Tx
@@ -96,3 +96,31 @@ async def test_what_is_remembered_is_bounded(db: Database, clock: Hands) -> None
     ids = [await session(db, f"t{number}") for number in range(5)]
     for _ in range(2):
         assert [(await identities.who(f"t{number}")).user_id for number in range(5)] == ids
+
+
+async def test_what_ends_elsewhere_is_noticed_within_a_second(db: Database, clock: Hands) -> None:
+    """A task that is over, or another process, tells nothing here; within the second no query is made."""
+    await session(db, "t", kind="allocation", lasts=None)
+    identities = Identities(db, clock)
+    known = await identities.who("t")
+    await db.write(lambda tx: sessions.delete_of_allocation(tx, "7.uuid.1"))
+    assert await identities.who("t") is known
+    clock.time += SECOND
+    with pytest.raises(Unauthenticated):
+        await identities.who("t")
+
+
+async def test_what_a_caller_was_allowed_is_remembered_for_a_second(db: Database, clock: Hands) -> None:
+    """And not after anything changed about callers."""
+    await session(db, "t")
+    identities = Identities(db, clock)
+    who = await identities.who("t")
+    assert not identities.permitted(who, "key")
+    identities.permit(who, "key")
+    assert identities.permitted(who, "key")
+    assert not identities.permitted(who, "other")
+    clock.time += SECOND
+    assert not identities.permitted(who, "key")
+    identities.permit(who, "key")
+    identities.forget()
+    assert not identities.permitted(who, "key")

@@ -1,7 +1,8 @@
 """Who calls: from a credential to a user, and what is remembered about it.
 
-Looking a token up costs a query, so live sessions are cached; whatever ends or changes one says so with `forget`, which runs
-right after its commit: a revoked token is refused by the very next request.
+Looking a token up costs a query, so live sessions are remembered for a second; what ends or changes one here says so with
+`forget`, which runs right after its commit: a revoked token is refused by the very next request. What ends sessions elsewhere
+(a task that is over, another process) is noticed within that second.
 """
 
 from collections.abc import Hashable
@@ -17,6 +18,7 @@ TASK_KINDS = ("allocation", "supervisor")
 
 
 PERMIT_SECONDS = 1.0
+KNOWN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Identities:
         self._db = db
         self._clock = clock
         self._limit = limit
-        self._known: dict[str, Who] = {}
+        self._known: dict[str, tuple[Who, float]] = {}
         self._epoch = 0
         self._permits: dict[tuple[int, Hashable], float] = {}
 
@@ -55,16 +57,21 @@ class Identities:
 
         What a user started goes on when the user is deactivated: the tokens of tasks stay good until their tasks end.
         """
-        who = self._known.get(token)
-        if who is not None and (who.expires_at is None or who.expires_at > self._clock.now()):
-            return who
+        known = self._known.get(token)
+        if known is not None and self._is_fresh(*known):
+            return known[0]
         epoch = self._epoch
         who = await self._db.read(lambda tx: self._look_up(tx, token))
         if epoch == self._epoch:
             if len(self._known) >= self._limit:
                 self._known.clear()
-            self._known[token] = who
+            self._known[token] = (who, self._clock.monotonic() + KNOWN_SECONDS)
         return who
+
+    def _is_fresh(self, who: Who, until: float) -> bool:
+        if who.expires_at is not None and who.expires_at <= self._clock.now():
+            return False
+        return self._clock.monotonic() < until
 
     def forget(self) -> None:
         """Drop what is remembered; called after a session or a user changed."""
