@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from tests.conftest import PASSWORD, make_settings
-from tests.contract.walk import body_of, make_one_of_each, path_of, query_of, tells_nothing
+from tests.contract.walk import body_of, body_type, make_one_of_each, path_of, query_of, tells_nothing
 from tests.support import Answer, Client
+from tests.wire.shapes import snake
 from undeterred.api.all import HANDLERS
 from undeterred.api.operation import Handler, Needs
 from undeterred.app import App
@@ -154,3 +156,15 @@ async def test_both_styles_of_query_names_are_the_same_request(operation: Operat
     assert read(snake=True) == read(snake=False)
     if operation.query_params:
         assert read(snake=False) != Codec(operation).decode(texts, b"", b"")
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body is not None], ids=lambda one: one.id)
+async def test_both_styles_of_body_names_are_the_same_request(operation: Operation) -> None:
+    """With every field of every message filled."""
+    texts, reader = tuple("1" for _ in operation.path_params), Codec(operation)
+    here = body_of(operation)
+    there = snake(body_type(operation), here)
+    requests = [reader.decode(texts, b"", json.dumps(body).encode()) for body in (here, there)]
+    assert requests[0] == requests[1]
+    nothing = reader.decode(texts, b"", b"")
+    assert requests[0] != nothing or len(msgspec.structs.fields(operation.request)) <= len(operation.path_params)

@@ -85,11 +85,14 @@ def _text(param: Param) -> str:
 
 def body_of(operation: Operation) -> Any:
     """A body with every field filled, or None where no body is read."""
-    if operation.body is None:
-        return None
+    return None if operation.body is None else filled(body_type(operation))
+
+
+def body_type(operation: Operation) -> Any:
+    """The annotation that the body of an operation is read into."""
     if operation.body == "*":
-        return filled(operation.request)
-    return filled(typing.get_type_hints(operation.request, include_extras=True)[operation.body])
+        return operation.request
+    return typing.get_type_hints(operation.request, include_extras=True)[typing.cast(str, operation.body)]
 
 
 def filled(annotation: Any, depth: int = DEPTH, name: str = "") -> Any:

@@ -1,7 +1,6 @@
 """Requests from path, query and body; the fast and the tolerant way agree; limits; answers."""
 
 import json
-import typing
 from typing import Any
 
 import msgspec
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.walk import body_type
 from tests.wire.shapes import FREE, TEXTS, snake, values
 from undeterred.base.errors import Invalid
 from undeterred.wire import codec, tolerant
@@ -20,13 +20,6 @@ from undeterred.wire.operations import OPERATIONS
 
 BY_ID = {operation.id: operation for operation in OPERATIONS}
 SLOW = settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
-
-
-def body_type(operation: Operation) -> Any:
-    """The annotation that the body of an operation is read into."""
-    if operation.body == "*":
-        return operation.request
-    return typing.get_type_hints(operation.request, include_extras=True)[typing.cast(str, operation.body)]
 
 
 BODIES = {operation.id: body_type(operation) for operation in OPERATIONS if operation.body is not None}
