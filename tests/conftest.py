@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from undeterred.api.all import HANDLERS
@@ -18,6 +19,9 @@ from undeterred.store.migrations import migrate
 from tests.support import Client
 
 PASSWORD = "Determined1"
+
+hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("suite")
 
 
 def make_settings(**flags: object) -> Settings:
