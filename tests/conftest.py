@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.support import Client
 from undeterred.api.all import HANDLERS
 from undeterred.app import App
 from undeterred.base.clock import SystemClock
@@ -15,8 +16,6 @@ from undeterred.base.settings import Secret, Settings
 from undeterred.http.server import Server
 from undeterred.store.database import Database
 from undeterred.store.migrations import migrate
-
-from tests.support import Client
 
 PASSWORD = "Determined1"
 
