@@ -6,8 +6,6 @@ the next rung (at once, if it has reached that one as well) or is stopped. The l
 replaced by a new sample as long as the budget of trials lasts.
 """
 
-import math
-import sys
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,55 +15,10 @@ from undeterred.base.errors import Invalid
 from undeterred.core.search.actions import Action, Fail, Stop
 from undeterred.core.search.events import ExitReason
 from undeterred.core.search.method import Book, Setup, Trial, check_start
+from undeterred.core.search.metric import WORST, Metric
 from undeterred.core.search.power import power
 
-WORST = sys.float_info.max
-"""What a failed trial and every metric that is no finite number count as, whichever direction is better."""
-
 MOST_RUNGS = 1000
-
-_TEXTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """Where a validation says how good and how far a trial is."""
-
-    name: str
-    smaller_is_better: bool
-    time_name: str
-
-    def read(self, metrics: Mapping[str, Any]) -> tuple[float, int]:
-        """The value to rank (smaller is better) and the whole units reached; raises Invalid naming what is missing."""
-        value = _number(metrics.get(self.name))
-        if value is None:
-            raise Invalid(_complaint("searcher metric", self.name, metrics))
-        time = _number(metrics.get(self.time_name))
-        if time is None or not math.isfinite(time):
-            raise Invalid(_complaint("time metric", self.time_name, metrics))
-        if not math.isfinite(value):
-            return WORST, int(time)
-        return value if self.smaller_is_better else -value, int(time)
-
-
-def _number(value: Any) -> float | None:
-    """A number or one of the texts for NaN and the infinities; None for anything else."""
-    if isinstance(value, str):
-        return _TEXTS.get(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def _complaint(role: str, name: str, metrics: Mapping[str, Any]) -> str:
-    if name not in metrics:
-        return (
-            f"a validation report lacks the {role} {name!r}; this search ranks trials by it, so every validation must report it"
-        )
-    return f"the {role} {name!r} of a validation report must be a number, not {metrics[name]!r}"
 
 
 class Place:

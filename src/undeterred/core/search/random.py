@@ -51,8 +51,9 @@ class RandomSearch:
         """The mean over the budget, trials to come included."""
         return self._book.progress // self._max_trials
 
-    def slim(self, metrics: Mapping[str, Any]) -> None:
+    def slim(self, metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Validations do not matter."""
+        return None
 
     def dump(self) -> dict[str, int]:
         """Trials counted against the budget."""

@@ -12,7 +12,7 @@ from undeterred.core.search.adaptive import adaptive_search
 from undeterred.core.search.custom import custom_search
 from undeterred.core.search.grid import grid_search
 from undeterred.core.search.halving import halving_search
-from undeterred.core.search.method import Book, Factory, Setup
+from undeterred.core.search.method import Book, Factory, Setup, Strategy
 from undeterred.core.search.random import random_search
 from undeterred.core.search.rng import Rng
 from undeterred.core.search.search import Search
@@ -21,6 +21,13 @@ from undeterred.core.search.space import check
 
 Lookup = Callable[[str], Factory | None]
 """A name to a factory of that searcher, None when there is none."""
+
+
+def _optuna(setup: Setup) -> Strategy:
+    """Optuna is optional, and slow to import."""
+    from undeterred.core.search.optuna import optuna_search
+
+    return optuna_search(setup)
 
 
 def built_in() -> dict[str, Factory]:
@@ -32,6 +39,7 @@ def built_in() -> dict[str, Factory]:
         "async_halving": halving_search,
         "adaptive_asha": adaptive_search,
         "custom": custom_search,
+        "optuna": _optuna,
     }
 
 

@@ -99,18 +99,18 @@ class Grid:
 
 def grid(space: Mapping[str, Any]) -> Grid:
     """The grid of a space. No hyperparameters give one point, {}. Raises Invalid when an int, double or log has no `count`."""
-    axes = tuple(_axes(space, ()))
+    axes = tuple(Axis(path, *_values(member, path)) for path, member in leaves(space))
     return Grid(axes, math.prod(axis.size for axis in axes))
 
 
-def _axes(space: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Axis]:
+def leaves(space: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All members with their paths, in sorted order; nested maps are entered, empty ones are members themselves."""
     for name in sorted(space):
         member, here = space[name], (*path, name)
         if _kind(member) == "map" and member:
-            yield from _axes(member, here)
+            yield from leaves(member, here)
         else:
-            size, value = _values(member, here)
-            yield Axis(here, size, value)
+            yield here, member
 
 
 def _values(member: Any, path: tuple[str, ...]) -> tuple[int, Callable[[int], Any]]:
