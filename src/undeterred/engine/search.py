@@ -150,7 +150,7 @@ class Searches:
         live.seq += 1
         self._append(tx, experiment.id, live.seq, event_to_json(event), actions)
         tx.wake(keys.search(experiment.id))
-        if live.seq - live.snapshot_seq >= max(EVENTS_PER_SNAPSHOT, len(live.search.trial_ids()) // 4):
+        if live.seq - live.snapshot_seq >= max(EVENTS_PER_SNAPSHOT, live.search.trial_count // 4):
             searches.put_snapshot(tx, experiment.id, live.seq, SNAPSHOT_VERSION, json.dumps(live.search.snapshot()))
             live.snapshot_seq = live.seq
         return actions

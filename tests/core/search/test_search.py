@@ -120,3 +120,11 @@ def test_states_of_others() -> None:
         method_for(config("grid", {})).restore(state)
     with pytest.raises(Invalid, match="version 99"):
         method_for(TWO).restore(state | {"version": 99})
+
+
+def test_trials_in_order() -> None:
+    """The search tells how many trials it asked for and which, in order."""
+    search = method_for(config("random", {}, max_trials=3, max_concurrent_trials=2))
+    ids = created(search.initial())
+    ids += created(search.apply(TrialExited(ids[0])))
+    assert (search.trial_count, search.trial_ids()) == (3, ids)

@@ -55,6 +55,11 @@ class Search:
         """The algorithm, for what only one of them offers."""
         return self._strategy
 
+    @property
+    def trial_count(self) -> int:
+        """How many trials were asked for so far."""
+        return len(self._book.trials)
+
     def trial_ids(self) -> list[RequestId]:
         """The request ids of all trials asked for so far, in order."""
         return list(self._book.trials)
