@@ -5,6 +5,7 @@ inside a transaction; what they set off is applied before its commit. The object
 searches, report batches, waiters, launchers and what is known of their machines.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from undeterred.base.clock import Clock
@@ -22,6 +23,7 @@ from undeterred.engine.reports import Reports
 from undeterred.engine.routes import Routes
 from undeterred.engine.search import Searches
 from undeterred.engine.services.observer import ObserverService
+from undeterred.engine.services.supervisor import ServiceState
 from undeterred.engine.services.webhooks import Sender
 from undeterred.engine.sharing import Sharing
 from undeterred.engine.specs import Ground
@@ -54,6 +56,7 @@ class Engine:
         self.master_id = master_id
         self.launchers = launchers or Launchers()
         self.log = MasterLog(waiters)
+        self.service_states: Callable[[], list[ServiceState]] = list
         self.pools = pools_of(settings.resource_manager, settings.resource_pools)
         self.ground = Ground(cluster_id, master_url, settings)
         self.search = Searches()

@@ -24,6 +24,7 @@ class Running:
         self._engine = engine
         self._supervisor = Supervisor(build(engine), engine.waiters, engine.clock)
         self._watches: list[asyncio.Task[None]] = []
+        engine.service_states = self.states
 
     def states(self) -> list[ServiceState]:
         """How each service is doing."""

@@ -20,6 +20,7 @@ from undeterred.api.call import Call, Services
 from undeterred.api.operation import Handler, Needs
 from undeterred.base.errors import Broken, Failure, Forbidden, Invalid, Unauthenticated, Unsupported
 from undeterred.base.settings import SESSION_LIFETIME
+from undeterred.http.counters import Counters
 from undeterred.http.identity import COOKIE, identify
 from undeterred.wire import codec as wire
 from undeterred.wire.codec import Codec, body_limit
@@ -53,6 +54,7 @@ class Dispatch:
         self._handlers = handlers
         self._router = Router(OPERATIONS)
         self.codecs = {operation.id: Codec(operation) for operation in OPERATIONS}
+        self.counters = Counters()
         self._check_rights = check_rights
 
     def knows(self, path: str) -> bool:
@@ -68,7 +70,7 @@ class Dispatch:
             await _fail(send, fault_of(Unsupported(f"no operation answers {method} {path}")), api=api, head=method == "HEAD")
             return
         operation, values = found
-        stream = False
+        stream, status, begun = False, 0, time.perf_counter()
         try:
             handler = self._handlers.get(operation.id)
             body = await _read_body(receive, body_limit(operation)) if operation.body is not None else b""
@@ -86,6 +88,7 @@ class Dispatch:
             call = Call(self._services, caller, operation.id)
             if stream:
                 await _stream(handler.function(call, request), receive, send)  # type: ignore[arg-type]
+                status = 200
                 return
             answer = await handler.function(call, request)  # type: ignore[misc]
             if self._check_rights:
@@ -93,11 +96,16 @@ class Dispatch:
             out = wire.encode(answer)
             if b"pretty" in scope["query_string"] and _asks_pretty(scope["query_string"]):
                 out = wire.pretty(out)
-            await _send(send, _status(answer), out, _cookie(scope, operation.id, answer))
+            status = _status(answer)
+            await _send(send, status, out, _cookie(scope, operation.id, answer))
         except _Gone:
             return
         except Exception as error:
-            await _fail(send, _fault(error, operation.id), api=api, stream=stream, head=False)
+            fault = _fault(error, operation.id)
+            status = fault.status
+            await _fail(send, fault, api=api, stream=stream, head=False)
+        finally:
+            self.counters.add(operation.id, status, time.perf_counter() - begun)
 
 
 class _Gone(Exception):

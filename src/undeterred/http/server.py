@@ -11,10 +11,12 @@ from undeterred import DETERMINED_VERSION
 from undeterred.api.call import Services
 from undeterred.api.operation import Handler
 from undeterred.base.errors import Failure
-from undeterred.http import docs, files
+from undeterred.http import docs, exports, files, metrics
 from undeterred.http.dispatch import Dispatch
 from undeterred.http.identity import identify
 from undeterred.wire.faults import fault_of
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class Server:
@@ -27,10 +29,14 @@ class Server:
         self._rest: ASGIApp = Starlette(
             routes=[
                 Route("/", self._root),
-                Route("/info", self._info),
+                Route("/info", self._info, methods=_METHODS),
+                Route("/det", self._pages),
+                Route("/det/{path:path}", self._pages),
                 *docs.routes(),
                 *files.routes(services),
-                Route("/{path:path}", self._unknown, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+                *exports.routes(services),
+                *metrics.routes(services, self.dispatch.counters),
+                Route("/{path:path}", self._unknown, methods=_METHODS),
             ],
             exception_handlers={HTTPException: _plain_error},
         )
@@ -50,6 +56,12 @@ class Server:
 
     async def _root(self, _request: Request) -> Response:
         return RedirectResponse(f"{self._base}/docs/", status_code=301)
+
+    async def _pages(self, request: Request) -> Response:
+        """Where the pages of the compatible system are; there are none here, which nobody has to log in to be told."""
+        if request.url.path.endswith("/det"):
+            return RedirectResponse(f"{self._base}/det/", status_code=301)
+        return JSONResponse({"message": "Not Found"}, status_code=404)
 
     async def _info(self, request: Request) -> Response:
         """What a client may know before it logs in."""

@@ -80,3 +80,26 @@ def work_of(tx: Tx, allocation_ids: Collection[str]) -> dict[str, Any]:
         .where(allocations.c.id.in_(allocation_ids))
     )
     return {row.id: row for row in tx.rows(query)}
+
+
+def running(tx: Tx) -> list[Any]:
+    """Every allocation that is not over, with its task, job and experiment (`labels` are JSON text), in order of the requests."""
+    query = (
+        sa.select(
+            *(allocations.c[name] for name in ("id", "task_id", "state", "resource_pool", "slots", "queued_at", "nodes")),
+            tasks.c.task_type,
+            tasks.c.name,
+            tasks.c.workspace_id,
+            tasks.c.job_id,
+            experiments.c.id.label("experiment_id"),
+            experiments.c.labels,
+        )
+        .select_from(
+            allocations.join(tasks, tasks.c.id == allocations.c.task_id).outerjoin(
+                experiments, experiments.c.job_id == tasks.c.job_id
+            )
+        )
+        .where(_OPEN)
+        .order_by(allocations.c.queued_at, allocations.c.id)
+    )
+    return tx.rows(query)
