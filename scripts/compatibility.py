@@ -26,8 +26,8 @@ not there yet answers 501 and names itself. `make conformance` plays {steps} rec
 
 ## Deliberate differences
 
-- Where the original answers 500 to a user's mistake, the right 4xx is answered (400 for bad input, 404 for unknown things, 409 for
-  conflicts). Internal errors alone are 500, without detail; the server's log has it.
+- Where the original answers 500 to a user's mistake, the right 4xx is answered (400 for bad input, 404 for unknown things,
+  409 for conflicts). Internal errors alone are 500, without detail; the server's log has it.
 - A search that stops a trial really stops it: the trial is told to save its work and leave, ends COMPLETED, and its slots go on.
 - Invalid hyperparameters reported by a trial draw a replacement. A missing metric fails its trial, not the whole search.
 - Checkpoint collection keeps the latest per trial, also without validations, never per experiment.

@@ -4,7 +4,9 @@ from typing import Any
 
 from tests.support import Client
 
-CONFIG = "{name: one, entrypoint: python x.py, searcher: {name: single, metric: loss}, labels: [b, a], resources: {slots_per_trial: 0}}"
+CONFIG = """
+{name: one, entrypoint: python x.py, searcher: {name: single, metric: loss}, labels: [b, a], resources: {slots_per_trial: 0}}
+"""
 
 
 async def create(client: Client, config: str = CONFIG, **body: Any) -> Any:

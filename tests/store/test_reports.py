@@ -1,6 +1,5 @@
 """Metric reports: idempotent, merged, rolled back after a restart, folded into summaries."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -58,9 +57,9 @@ class Trial:
 
 
 @pytest.fixture
-def trial(db: Database) -> Iterator[Trial]:
+def trial(db: Database) -> Trial:
     """A fresh trial."""
-    yield Trial(rows.seeded(db))
+    return Trial(rows.seeded(db))
 
 
 def test_a_report_is_stored_and_folded(trial: Trial) -> None:

@@ -14,6 +14,7 @@ from undeterred.api import pools as pools
 from undeterred.api import projects as projects
 from undeterred.api import rbac as rbac
 from undeterred.api import run_metadata as run_metadata
+from undeterred.api import runs as runs
 from undeterred.api import tasklogs as tasklogs
 from undeterred.api import tasks as tasks
 from undeterred.api import templates as templates
@@ -35,6 +36,7 @@ from undeterred.api.experiments import move as move
 from undeterred.api.experiments import patch as patch
 from undeterred.api.experiments import preview as preview
 from undeterred.api.experiments import read as read
+from undeterred.api.experiments import search as search
 from undeterred.api.experiments import streams as streams
 from undeterred.api.models import registry as registry
 from undeterred.api.models import versions as versions
@@ -42,8 +44,6 @@ from undeterred.api.operation import HANDLERS as HANDLERS
 from undeterred.api.trials import about as about
 from undeterred.api.trials import profiler as profiler
 from undeterred.api.trials import progress as progress
-from undeterred.api.trials import read as trials_read
 from undeterred.api.trials import report as report
 from undeterred.api.trials import series as series
-from undeterred.api.trials import streams as trials_streams
 from undeterred.api.trials import unmanaged as unmanaged

@@ -36,14 +36,14 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Base of all parts: immutable, unknown keys refused."""
 
 
-class Log(_Part):
+class Log(_Part, frozen=True):
     """What the server prints about itself."""
 
     level: str = "info"
     color: bool = True
 
 
-class Db(_Part):
+class Db(_Part, frozen=True):
     """A PostgreSQL server as a Determined `master.yaml` names it; SQLite is used when `name` is empty."""
 
     user: str = ""
@@ -56,7 +56,7 @@ class Db(_Part):
     migrations: str = ""
 
 
-class AgentUserGroup(_Part):
+class AgentUserGroup(_Part, frozen=True):
     """The Unix identity of tasks when nothing closer names one."""
 
     uid: int = 0
@@ -67,21 +67,21 @@ class AgentUserGroup(_Part):
     user_id: int = 0
 
 
-class Tls(_Part):
+class Tls(_Part, frozen=True):
     """Certificate chain and key in PEM files."""
 
     cert: str = ""
     key: str = ""
 
 
-class Ssh(_Part):
+class Ssh(_Part, frozen=True):
     """Key kind for shells."""
 
     rsa_key_size: int = 1024
     key_type: str = "ED25519"
 
 
-class Authz(_Part):
+class Authz(_Part, frozen=True):
     """Which rights are enforced: `basic` (owner or admin) or `rbac` (roles)."""
 
     type: str = "basic"
@@ -92,14 +92,14 @@ class Authz(_Part):
     strict_ntsc_enabled: bool = False
 
 
-class Token(_Part):
+class Token(_Part, frozen=True):
     """Limits of access tokens, in days; -1 is no limit."""
 
     max_lifespan_days: int = -1
     default_lifespan_days: int = 30
 
 
-class Security(_Part):
+class Security(_Part, frozen=True):
     """Who may do what, and how the wire is protected."""
 
     default_task: AgentUserGroup = AgentUserGroup()
@@ -110,14 +110,14 @@ class Security(_Part):
     initial_user_password: Secret | None = None
 
 
-class Retention(_Part):
+class Retention(_Part, frozen=True):
     """When logs of finished trials are removed."""
 
     log_retention_days: int | None = None
     schedule: str | None = None
 
 
-class Telemetry(_Part):
+class Telemetry(_Part, frozen=True):
     """Nothing is ever sent; the keys are accepted and answered."""
 
     enabled: bool = False
@@ -128,13 +128,13 @@ class Telemetry(_Part):
     cluster_id: str = ""
 
 
-class Observability(_Part):
+class Observability(_Part, frozen=True):
     """Metrics endpoints."""
 
     enable_prometheus: bool = True
 
 
-class WebhookSettings(_Part):
+class WebhookSettings(_Part, frozen=True):
     """Links in messages and the key that signs them (made once and kept when empty)."""
 
     base_url: str = ""
@@ -143,7 +143,7 @@ class WebhookSettings(_Part):
     allow_link_local: bool = False
 
 
-class Own(_Part):
+class Own(_Part, frozen=True):
     """Settings that Determined does not have (`undeterred:` in the file)."""
 
     host: str = "127.0.0.1"
@@ -165,7 +165,7 @@ class Own(_Part):
     isolation: str = "process"
 
 
-class Settings(_Part):
+class Settings(_Part, frozen=True):
     """All of them, checked."""
 
     undeterred: Own = Own()
