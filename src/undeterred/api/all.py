@@ -44,6 +44,8 @@ from undeterred.api.operation import HANDLERS as HANDLERS
 from undeterred.api.trials import about as about
 from undeterred.api.trials import profiler as profiler
 from undeterred.api.trials import progress as progress
+from undeterred.api.trials import read as trials_read  # noqa: F401
 from undeterred.api.trials import report as report
 from undeterred.api.trials import series as series
+from undeterred.api.trials import streams as trials_streams  # noqa: F401
 from undeterred.api.trials import unmanaged as unmanaged
