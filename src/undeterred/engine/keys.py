@@ -6,6 +6,7 @@ OBSERVER = ("service", "observer")
 WATCHDOG = ("service", "watchdog")
 COLLECTOR = ("service", "collector")
 DELETION = ("service", "deletion")
+RUN_DELETION = ("service", "run deletion")
 WEBHOOKS = ("service", "webhooks")
 
 SESSIONS = ("sessions",)

@@ -10,7 +10,7 @@ from undeterred.base import json
 from undeterred.base.clock import Micros
 from undeterred.base.errors import Refused
 from undeterred.base.ids import new_uuid, trial_task_id
-from undeterred.core.lifecycle.experiment import of_trials
+from undeterred.core.lifecycle.experiment import ExperimentState, of_trials
 from undeterred.core.lifecycle.trial import TERMINAL, TrialState, reported
 from undeterred.engine import keys
 from undeterred.engine.facts import ExperimentStateChanged
@@ -29,6 +29,7 @@ def create_trial(tx: Tx, experiment_id: int, hparams: Mapping[str, Any] | None, 
         tx,
         experiment_id,
         experiment.project_id,
+        numbered=False,
         request_id=REQUEST_ID,
         hparams=json.dumps(dict(hparams or {})),
         state=TrialState.PAUSED,
@@ -127,5 +128,8 @@ def _follow(tx: Tx, experiment: Any) -> None:
     if state == experiment.state:
         return
     ended = all(one in TERMINAL for one in states)
-    experiments.update(tx, experiment.id, state=state, end_time=tx.now if ended else None)
+    columns: dict[str, Any] = {"state": state, "end_time": tx.now if ended else None}
+    if state == ExperimentState.COMPLETED:
+        columns["progress"] = 1.0
+    experiments.update(tx, experiment.id, **columns)
     tx.fact(ExperimentStateChanged(experiment.id, state))

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -156,6 +157,21 @@ def json_has_text(connection: sa.Connection, column: Any, text: str) -> sa.Colum
         found = sa.exists(sa.select(sa.literal(1)).select_from(members).where(members.c.value == text))
         return sa.and_(sa.func.instr(column, encoded) > 0, found)
     return sa.and_(sa.func.strpos(column, encoded) > 0, sa.cast(column, postgresql.JSONB).has_key(text))
+
+
+def table_of(connection: sa.Connection, columns: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> sa.Select[Any]:
+    """Given rows (name -> type of each column) as a query; they travel as one JSON text, however many they are."""
+    text = sa.literal(json.dumps(rows), sa.Text)
+    members: list[Any]
+    if connection.dialect.name == "sqlite":
+        given = sa.func.json_each(text).table_valued("value")
+        members = [sa.func.json_extract(given.c.value, f"$[{place}]") for place in range(len(columns))]
+    else:
+        given = sa.func.jsonb_array_elements(sa.cast(text, postgresql.JSONB)).table_valued("value")
+        row = sa.cast(given.c.value, postgresql.JSONB)
+        members = [row.op("->>")(place) for place in range(len(columns))]
+    typed = [sa.cast(member, kind).label(name) for member, (name, kind) in zip(members, columns.items(), strict=True)]
+    return sa.select(*typed).select_from(given)
 
 
 def failure_of(error: Exception) -> Failure | None:

@@ -1,43 +1,28 @@
 """Lists of experiments by plain filters: which, in what order, and how many."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base import json
+from undeterred.core.filters.columns import Table
+from undeterred.core.filters.sort import SortKey
+from undeterred.core.filters.tree import Filter
 from undeterred.core.rights import Scope
 from undeterred.store import dialect
+from undeterred.store.bulk import chunks
 from undeterred.store.database import Tx
 from undeterred.store.experiment_rows import JOINED, LISTED, NUM_TRIALS
-from undeterred.store.schema.experiments import experiments, runs
+from undeterred.store.filters import Compiler
+from undeterred.store.paging import Page
+from undeterred.store.run_values import EXPERIMENTS, RUNS, Values
+from undeterred.store.schema.experiments import experiments
 from undeterred.store.schema.identity import users
-from undeterred.store.schema.spaces import workspaces
-
-STATE_ORDER = (
-    "ACTIVE",
-    "PAUSED",
-    "STOPPING_COMPLETED",
-    "STOPPING_CANCELED",
-    "STOPPING_ERROR",
-    "COMPLETED",
-    "CANCELED",
-    "ERROR",
-    "DELETED",
-    "DELETING",
-    "DELETE_FAILED",
-    "STOPPING_KILLED",
-    "QUEUED",
-    "PULLING",
-    "STARTING",
-    "RUNNING",
-)
-"""States in the order in which a sort by state puts them."""
-
-METRIC = sa.select(runs.c.searcher_metric_value).where(runs.c.id == experiments.c.best_run_id).scalar_subquery()
-"""The best value of the searcher's metric."""
+from undeterred.store.schema.spaces import projects, workspaces
+from undeterred.store.search_columns import BEST_EXTERNAL_ID, BEST_VALUE, OWNER_NAME, in_order
 
 SORTS: dict[str, sa.ColumnElement[Any]] = {
     "id": experiments.c.id,
@@ -45,16 +30,16 @@ SORTS: dict[str, sa.ColumnElement[Any]] = {
     "description": sa.func.nullif(experiments.c.description, ""),
     "start_time": experiments.c.start_time,
     "end_time": experiments.c.end_time,
-    "state": sa.case({word: place for place, word in enumerate(STATE_ORDER)}, value=experiments.c.state, else_=None),
+    "state": in_order(experiments.c.state),
     "num_trials": NUM_TRIALS,
     "progress": sa.func.coalesce(experiments.c.progress, 0.0),
-    "user": sa.func.coalesce(sa.func.nullif(users.c.display_name, ""), users.c.username),
+    "user": OWNER_NAME,
     "forked_from": experiments.c.parent_id,
     "resource_pool": experiments.c.resource_pool,
     "project_id": experiments.c.project_id,
     "checkpoint_size": experiments.c.checkpoint_size,
     "checkpoint_count": experiments.c.checkpoint_count,
-    "metric": METRIC,
+    "metric": BEST_VALUE,
 }
 """What a list can be sorted by."""
 
@@ -116,8 +101,42 @@ def page(
     order = [(key.desc() if descending else key.asc()).nulls_last()]
     if sort != "id":
         order.append(experiments.c.id.desc() if descending else experiments.c.id.asc())
-    query = LISTED.add_columns(METRIC.label("best_value")).where(*_conditions(tx, scope, which))
+    query = LISTED.add_columns(BEST_VALUE.label("best_value")).where(*_conditions(tx, scope, which))
     return tx.rows(query.order_by(*order).offset(start).limit(end - start))
+
+
+def search(
+    tx: Tx, scope: Scope, project_id: int | None, filter_: Filter, keys: Sequence[SortKey], cut: Callable[[int], Page]
+) -> tuple[list[Any], Page]:
+    """A page of the experiments that a filter chooses, in one project or in all.
+
+    Each row is one of `experiment_rows.LISTED` with `best_value`, the best value of the searcher's metric, and
+    `best_external_id`, what a program outside calls the run that has it.
+    """
+    within = project_id if project_id is not None else projects_in(scope)
+    compiler = Compiler(tx, Table.EXPERIMENTS, Values(tx, EXPERIMENTS, within), Values(tx, RUNS, within))
+    where = [compiler.condition(filter_.root)]
+    where.append(experiments.c.project_id == within if isinstance(within, int) else experiments.c.project_id.in_(within))
+    if not filter_.show_archived:
+        where.append(sa.not_(experiments.c.archived))
+    page = cut(int(tx.value(sa.select(sa.func.count()).select_from(JOINED).where(*where))))
+    if page.end <= page.start:
+        return [], page
+    order, joins = compiler.order(keys)
+    source: Any = JOINED
+    for table, condition in joins:
+        source = source.outerjoin(table, condition)
+    ids = sa.select(experiments.c.id).select_from(source).where(*where).order_by(*order)
+    chosen = tx.values(ids.offset(page.start).limit(page.end - page.start))
+    query = LISTED.add_columns(BEST_EXTERNAL_ID.label("best_external_id"), BEST_VALUE.label("best_value"))
+    rows = {row.id: row for part in chunks(chosen) for row in tx.rows(query.where(experiments.c.id.in_(part)))}
+    return [rows[one] for one in chosen], page
+
+
+def projects_in(scope: Scope) -> sa.Select[Any]:
+    """Ids of all projects that may be seen."""
+    query = sa.select(projects.c.id)
+    return query if scope.everywhere else query.where(projects.c.workspace_id.in_(scope.workspaces))
 
 
 def labels(tx: Tx, scope: Scope, project_id: int) -> list[str]:

@@ -45,6 +45,8 @@ def lock_of_runs(tx: Tx, run_ids: Collection[int]) -> None:
 
 def update(tx: Tx, experiment_id: int, **columns: Any) -> None:
     """Change columns of one experiment."""
+    if "config" in columns or "project_id" in columns:
+        columns["values_stale"] = True
     tx.run(sa.update(experiments).where(experiments.c.id == experiment_id).values(**columns))
 
 

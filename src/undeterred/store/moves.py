@@ -12,14 +12,14 @@ from undeterred.store.schema.tasks import jobs, tasks
 
 def move_experiment(tx: Tx, experiment: Any, project_id: int, workspace_id: int) -> None:
     """Put an experiment (its row) into a project: its runs get new numbers there, its job and tasks follow."""
-    tx.run(sa.update(experiments).where(experiments.c.id == experiment.id).values(project_id=project_id))
+    tx.run(sa.update(experiments).where(experiments.c.id == experiment.id).values(project_id=project_id, values_stale=True))
     run_ids = tx.values(sa.select(runs.c.id).where(runs.c.experiment_id == experiment.id).order_by(runs.c.id))
     if run_ids:
         first = _take_local_ids(tx, project_id, len(run_ids))
         statement = (
             sa.update(runs)
             .where(runs.c.id == sa.bindparam("run"))
-            .values(project_id=sa.bindparam("project"), local_id=sa.bindparam("local"))
+            .values(project_id=sa.bindparam("project"), local_id=sa.bindparam("local"), values_stale=True)
         )
         numbered = [{"run": run, "project": project_id, "local": first + place} for place, run in enumerate(run_ids)]
         tx.conn.execute(statement, numbered)

@@ -204,6 +204,13 @@ def metadata_texts(tx: Tx, project_id: int, key: str, limit: int = 10_000) -> li
     return tx.values(found.order_by("text").limit(limit))
 
 
+def metric_range(tx: Tx, project_id: int) -> tuple[float | None, float | None]:
+    """Least and greatest best value of the searcher's metric among the runs of a project; None without any."""
+    value = runs.c.searcher_metric_value
+    row = tx.row(sa.select(sa.func.min(value), sa.func.max(value)).where(runs.c.project_id == project_id))
+    return (None, None) if row is None else (row[0], row[1])
+
+
 def _conditions(tx: Tx, scope: Scope, which: ProjectFilter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = [] if scope.everywhere else [projects.c.workspace_id.in_(scope.workspaces)]
     if which.workspace_id:

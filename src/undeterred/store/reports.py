@@ -106,6 +106,7 @@ _RUN_COLUMNS = (
     "reports_run",
     "rollback_steps",
     "last_activity",
+    "values_stale",
 )
 
 
@@ -349,6 +350,7 @@ def _write_runs(work: Batch, run_ids: set[int]) -> None:
                 state.reports_run,
                 state.rollback_steps,
                 work.tx.now,
+                True,
                 state.row.id,
             )
             for state in states

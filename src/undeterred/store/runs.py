@@ -24,12 +24,14 @@ _TARGET = (
     .join(projects, projects.c.id == experiments.c.project_id)
     .join(workspaces, workspaces.c.id == projects.c.workspace_id)
 )
+_SEARCHED = frozenset(("hparams", "metadata", "summary_metrics", "project_id"))
+"""Columns from which values to search by are made."""
 _OF_TASK = sa.select(run_tasks.c.run_id).where(run_tasks.c.task_id == sa.bindparam("task"))
 
 
-def create(tx: Tx, experiment_id: int, project_id: int, **columns: Any) -> int:
-    """Store a new run with the next local number of its project; its id."""
-    local_id = next_local_id(tx, project_id)
+def create(tx: Tx, experiment_id: int, project_id: int, *, numbered: bool = True, **columns: Any) -> int:
+    """Store a new run with the next local number of its project (0 unless `numbered`); its id."""
+    local_id = next_local_id(tx, project_id) if numbered else 0
     return tx.insert(runs, experiment_id=experiment_id, project_id=project_id, local_id=local_id, start_time=tx.now, **columns)
 
 
@@ -113,6 +115,8 @@ def waiting_for(tx: Tx, run_id: int) -> list[Any]:
 
 def update(tx: Tx, run_id: int, **columns: Any) -> None:
     """Change columns of one run."""
+    if not _SEARCHED.isdisjoint(columns):
+        columns["values_stale"] = True
     tx.run(sa.update(runs).where(runs.c.id == run_id).values(**columns))
 
 

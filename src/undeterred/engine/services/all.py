@@ -6,10 +6,12 @@ from undeterred.engine.services.deletion import DeletionService
 from undeterred.engine.services.launcher import LauncherService
 from undeterred.engine.services.orphans import OrphanService
 from undeterred.engine.services.retention import RetentionService
+from undeterred.engine.services.run_deletion import RunDeletionService
 from undeterred.engine.services.scheduler import SchedulerService
 from undeterred.engine.services.sessions import SessionService
 from undeterred.engine.services.supervisor import Service
 from undeterred.engine.services.usage import UsageService
+from undeterred.engine.services.values import ValuesService
 from undeterred.engine.services.watchdog import WatchdogService
 from undeterred.engine.services.webhooks import WebhookService
 
@@ -27,6 +29,8 @@ def build(engine: Engine) -> list[Service]:
         RetentionService(db, clock, engine.settings.retention_policy),
         CollectorService(db, engine.cluster_id),
         DeletionService(db),
+        RunDeletionService(db),
         UsageService(db),
+        ValuesService(db),
         WebhookService(db, engine.sender, clock),
     ]

@@ -7,6 +7,8 @@ import sqlalchemy as sa
 
 from undeterred.store.schema.base import Json, Text, flag, id_column, number, ref, table, text, when
 
+_STALE = sa.text("values_stale")
+
 blobs = table(
     "blobs",
     sa.Column("digest", Text, primary_key=True),  # SHA-256 of the whole
@@ -51,8 +53,10 @@ experiments = table(
     number("checkpoint_size"),
     sa.Column("log_retention_days", sa.Integer),
     number("continued"),  # how many times it was continued
+    flag("values_stale", default=True),  # newer than its rows in experiment_values
     sa.Index("ix_experiments_state", "state"),
     sa.Index("ix_experiments_start_time", "start_time"),
+    sa.Index("ix_experiments_stale", "project_id", sqlite_where=_STALE, postgresql_where=_STALE),
 )
 
 runs = table(
@@ -92,6 +96,8 @@ runs = table(
     sa.Column("metadata", Json),
     text("log_policy_matched"),
     sa.Column("log_retention_days", sa.Integer),
+    flag("values_stale", default=True),  # newer than its rows in run_values
+    sa.Index("ix_runs_stale", "project_id", sqlite_where=_STALE, postgresql_where=_STALE),
     sa.Index("ix_runs_experiment_id_request_id", "experiment_id", "request_id"),
     sa.Index("ix_runs_waits_for", "waits_for"),
     sa.Index("ix_runs_project_id_id", "project_id", "id"),
