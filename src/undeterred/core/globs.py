@@ -42,7 +42,7 @@ _Part = re.Pattern[str] | None
 
 
 def _pattern(glob: str) -> list[_Part]:
-    names = [name for name in glob.split("/") if name not in ("", ".")]
+    names = [name for name in glob.split("/") if name not in ("", ".")] + ["**"] * glob.endswith("/")  # folders only
     parts: list[_Part] = []
     for name in names:
         if name != "**":
@@ -61,7 +61,7 @@ def _matches(pattern: Sequence[_Part], path: str) -> bool:
         if len(pattern) in _closed(pattern, places):
             return True
         places = set(_step(pattern, places, name))
-    return len(pattern) in _closed(pattern, places)
+    return len(pattern) in (_closed(pattern, places) if path.endswith("/") else places)
 
 
 def _step(pattern: Sequence[_Part], places: set[int], name: str) -> Iterable[int]:

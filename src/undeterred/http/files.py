@@ -58,7 +58,9 @@ async def _checkpoint(call: Call, request: Request) -> Response:
     form = _TYPES[kind]
     headers = _attached(f"{download.uuid}.{form}")
     if request.method == "HEAD":
-        return Response(media_type=kind, headers=headers)
+        answer = Response(media_type=kind, headers=headers)
+        del answer.headers["content-length"]  # nobody knows it before
+        return answer
     return StreamingResponse(download.pieces(form), media_type=kind, headers=headers)
 
 

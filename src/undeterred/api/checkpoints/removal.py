@@ -13,14 +13,14 @@ from undeterred.wire import messages as m
 _EDIT = Right.UPDATE_EXPERIMENT
 
 
-@operation("DeleteCheckpoints", needs=_EDIT)
+@operation("DeleteCheckpoints", needs=_EDIT, task=True)
 async def delete_checkpoints(call: Call, req: m.DeleteCheckpointsRequest) -> m.DeleteCheckpointsResponse:
     """Remove all files of checkpoints, none of which may be a version of a model."""
     await _remove(call, req.checkpoint_uuids, None)
     return m.DeleteCheckpointsResponse()
 
 
-@operation("CheckpointsRemoveFiles", needs=_EDIT)
+@operation("CheckpointsRemoveFiles", needs=_EDIT, task=True)
 async def checkpoints_remove_files(call: Call, req: m.CheckpointsRemoveFilesRequest) -> m.CheckpointsRemoveFilesResponse:
     """Remove those files of checkpoints that match one of the globs; without globs only look which files are there."""
     await _remove(call, req.checkpoint_uuids, check_globs(req.checkpoint_globs))

@@ -65,7 +65,7 @@ async def patch_checkpoints(call: Call, req: m.PatchCheckpointsRequest) -> m.Pat
     return m.PatchCheckpointsResponse()
 
 
-@operation("PostCheckpointMetadata", needs=_EDIT)
+@operation("PostCheckpointMetadata", needs=_EDIT, task=True)
 async def post_checkpoint_metadata(call: Call, req: m.PostCheckpointMetadataRequest) -> m.PostCheckpointMetadataResponse:
     """Replace the metadata of a checkpoint as a whole."""
     sent = req.checkpoint or m.Checkpoint()

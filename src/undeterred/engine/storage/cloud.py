@@ -4,7 +4,7 @@ The harness stores a file under `<prefix>/<uuid>/<path>` and a folder as an empt
 """
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -36,6 +36,8 @@ class CloudStorage:
         self._root = root
         self.name = name
         """For messages."""
+        self.at_once = 1000
+        """Objects that are removed in one call, as many as S3 allows."""
 
     def entries(self, folder: str) -> list[Entry] | None:
         """See `Storage`. Folders that nobody stored an object for are listed, too."""
@@ -79,8 +81,22 @@ class CloudStorage:
         return found
 
     def _remove(self, keys: list[str]) -> None:
-        if keys:
-            self._files.rm(keys)
+        """Remove objects by their whole names. The plug-ins take a slash off the end of a name, so S3 is asked directly."""
+        if hasattr(self._files, "call_s3"):
+            bucket = self._root.partition("/")[0]
+            for start in range(0, len(keys), self.at_once):
+                objects = [{"Key": key.removeprefix(bucket + "/")} for key in keys[start : start + self.at_once]]
+                answer = self._files.call_s3("delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                if answer.get("Errors"):
+                    raise OSError(f"{len(answer['Errors'])} objects are left, the first because of {answer['Errors'][0]}")
+            return
+        files = [key for key in keys if not key.endswith("/")]
+        if files:
+            self._files.rm(files)
+        for key in keys:
+            if key.endswith("/"):
+                with contextlib.suppress(FileNotFoundError):
+                    self._files.rm_file(key)
 
     def _key(self, folder: str, path: str) -> str:
         return "/".join(part for part in (self._root, folder) if part) + "/" + path
@@ -89,20 +105,23 @@ class CloudStorage:
         path = name.removeprefix(self._key(folder, ""))
         if info.get("type") == "directory" and not path.endswith("/"):
             path += "/"
-        when = info.get("LastModified") or info.get("last_modified")
+        when = info.get("LastModified") or info.get("last_modified") or info.get("mtime")
         mtime = when.timestamp() if isinstance(when, datetime) else 0.0
         return Entry(path, 0 if path.endswith("/") else int(info.get("size") or 0), mtime)
 
 
-def open_cloud(config: Mapping[str, Any]) -> CloudStorage:
-    """The object store of a configuration; raises Invalid for one that is none, Unsupported without the plug-in."""
+def open_cloud(config: Mapping[str, Any], load: Callable[[str], Any] = import_module) -> CloudStorage:
+    """The object store of a configuration; raises Invalid for one that is none, Unsupported without the plug-in.
+
+    `load` imports fsspec.
+    """
     kind = str(config.get("type") or "")
     if kind not in _PLUGINS:
         raise Invalid(f"checkpoint_storage.type: {kind[:40]!r} is not one of directory, shared_fs, {', '.join(_PLUGINS)}")
     root = str(config.get("container" if kind == "azure" else "bucket") or "").strip("/")
     if kind != "azure":
         root = "/".join(part for part in (root, _prefix(config.get("prefix"))) if part)
-    return CloudStorage(_file_system(kind, _options(kind, config)), root, f"storage {kind}://{root}")
+    return CloudStorage(_file_system(load, kind, _options(kind, config)), root, f"storage {kind}://{root}")
 
 
 def _options(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,10 +138,10 @@ def _options(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
-def _file_system(kind: str, options: Mapping[str, Any]) -> Any:
+def _file_system(load: Callable[[str], Any], kind: str, options: Mapping[str, Any]) -> Any:
     try:
         protocol = {"azure": "az"}.get(kind, kind)
-        return import_module("fsspec").filesystem(protocol, skip_instance_cache=True, use_listings_cache=False, **options)
+        return load("fsspec").filesystem(protocol, skip_instance_cache=True, use_listings_cache=False, **options)
     except ImportError as error:
         raise Unsupported(f"{kind} storages need {_PLUGINS[kind]}: install undeterred[storage]") from error
 

@@ -38,9 +38,10 @@ class FolderStorage:
         """See `Storage`. A link is followed when it stays inside the folder."""
         with self._opened(folder) as top, _entered(top, _inside(top, path)) as (parent, name):
             handle = _checked(lambda: os.open(name, _FILE, dir_fd=parent))
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                os.close(handle)
+                raise FileNotFoundError(path)
             with os.fdopen(handle, "rb") as file:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    raise FileNotFoundError(path)
                 yield file
 
     def delete(self, folder: str, paths: Collection[str]) -> None:
