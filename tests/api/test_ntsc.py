@@ -10,6 +10,7 @@ from tests.support import Client
 CONFIGS: dict[str, dict[str, Any]] = {
     "command": {"entrypoint": ["sleep", "1"]},
     "notebook": {},
+    "shell": {},
 }
 KINDS = list(CONFIGS)
 

@@ -42,6 +42,8 @@ from undeterred.api.models import registry as registry
 from undeterred.api.models import versions as versions
 from undeterred.api.ntsc import commands as commands
 from undeterred.api.ntsc import notebooks as notebooks
+from undeterred.api.ntsc import shells as shells
+from undeterred.api.ntsc import tensorboards as tensorboards
 from undeterred.api.operation import HANDLERS as HANDLERS
 from undeterred.api.trials import about as about
 from undeterred.api.trials import profiler as profiler

@@ -177,9 +177,9 @@ def _options(config: Tree, defaults: Tree, plain_task: bool) -> ContainerOptions
     )
 
 
-def _unix_user(material: Material, settings: Settings) -> UnixUser | None:
-    """The agent user group: the workspace's values over the owner's over the server's; None when nobody named any."""
-    rows = [row for row in (material.workspace, material.owner) if row is not None]
+def agent_user_group(workspace: Any | None, owner: Any, settings: Settings) -> UnixUser:
+    """Whom a task runs as: the workspace's values over the owner's over the server's."""
+    rows = [row for row in (workspace, owner) if row is not None]
     default = settings.security.default_task
 
     def value(name: str, fallback: Any) -> Any:
@@ -187,6 +187,10 @@ def _unix_user(material: Material, settings: Settings) -> UnixUser | None:
 
     uid, gid = value("uid", default.uid), value("gid", default.gid)
     user, group = value("user", default.user), value("group", default.group)
-    if (uid, gid, user, group) == (0, 0, "root", "root"):
-        return None
     return UnixUser(int(uid), int(gid), str(user or ""), str(group or ""))
+
+
+def _unix_user(material: Material, settings: Settings) -> UnixUser | None:
+    """The agent user group; None when nobody named any."""
+    found = agent_user_group(material.workspace, material.owner, settings)
+    return None if found == UnixUser(0, 0, "root", "root") else found

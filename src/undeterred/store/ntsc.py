@@ -10,8 +10,9 @@ from undeterred.base.clock import DAY
 from undeterred.core.rights import Scope
 from undeterred.store.database import Tx
 from undeterred.store.schema.base import Text
+from undeterred.store.schema.experiments import experiments, runs
 from undeterred.store.schema.identity import users
-from undeterred.store.schema.spaces import workspaces
+from undeterred.store.schema.spaces import projects, workspaces
 from undeterred.store.schema.tasks import allocations, jobs, tasks
 
 LISTED_FOR = DAY
@@ -67,6 +68,29 @@ def search(tx: Tx, scope: Scope, chosen: TaskFilter, sort: str, *, descending: b
     order = column.desc() if descending else column.asc()
     query = _SHOWN.where(*_conditions(tx, scope, chosen)).order_by(order, tasks.c.id)
     return tx.rows(query.offset(start).limit(end - start))
+
+
+def experiments_of(tx: Tx, experiment_ids: Collection[int]) -> list[Any]:
+    """Configuration and owners of experiments, for a TensorBoard of them, oldest first; unknown ones are left out."""
+    query = (
+        sa.select(
+            experiments.c.id,
+            experiments.c.config,
+            experiments.c.user_id,
+            projects.c.workspace_id,
+            workspaces.c.user_id.label("workspace_owner"),
+        )
+        .join(projects, projects.c.id == experiments.c.project_id)
+        .join(workspaces, workspaces.c.id == projects.c.workspace_id)
+        .where(experiments.c.id.in_(experiment_ids))
+    )
+    return tx.rows(query.order_by(experiments.c.id))
+
+
+def experiment_of_trials(tx: Tx, trial_ids: Collection[int]) -> dict[int, int]:
+    """Trial id -> experiment id, for those that exist."""
+    query = sa.select(runs.c.id, runs.c.experiment_id).where(runs.c.id.in_(trial_ids))
+    return {row.id: row.experiment_id for row in tx.rows(query)}
 
 
 def _conditions(tx: Tx, scope: Scope, chosen: TaskFilter) -> list[Any]:

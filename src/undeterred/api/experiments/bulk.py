@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from undeterred.api.call import Call
+from undeterred.api.choices import choice_of
 from undeterred.api.experiments import actions
 from undeterred.api.experiments.actions import Act
 from undeterred.api.operation import operation
@@ -12,7 +13,6 @@ from undeterred.core.lifecycle.experiment import DELETABLE, TERMINAL, Experiment
 from undeterred.core.rights import Right
 from undeterred.store import experiment_bulk, projects
 from undeterred.store.database import Tx
-from undeterred.store.experiment_bulk import Choice
 from undeterred.wire import messages as m
 
 _LIVE = frozenset(ExperimentState) - DELETABLE - {ExperimentState.DELETING, ExperimentState.DELETED}
@@ -40,46 +40,46 @@ _DELETE = Bulk(Right.DELETE_EXPERIMENT, actions.delete, DELETABLE)
 @operation("ActivateExperiments", needs=Right.UPDATE_EXPERIMENT)
 async def activate(call: Call, req: m.ActivateExperimentsRequest) -> m.ActivateExperimentsResponse:
     """Let paused experiments go on."""
-    return m.ActivateExperimentsResponse(results=await _each(call, _ACTIVATE, req.project_id, req.experiment_ids, req.filters))
+    return m.ActivateExperimentsResponse(results=await each(call, _ACTIVATE, req.project_id, req.experiment_ids, req.filters))
 
 
 @operation("PauseExperiments", needs=Right.UPDATE_EXPERIMENT)
 async def pause(call: Call, req: m.PauseExperimentsRequest) -> m.PauseExperimentsResponse:
     """Pause experiments."""
-    return m.PauseExperimentsResponse(results=await _each(call, _PAUSE, req.project_id, req.experiment_ids, req.filters))
+    return m.PauseExperimentsResponse(results=await each(call, _PAUSE, req.project_id, req.experiment_ids, req.filters))
 
 
 @operation("CancelExperiments", needs=Right.UPDATE_EXPERIMENT)
 async def cancel(call: Call, req: m.CancelExperimentsRequest) -> m.CancelExperimentsResponse:
     """Cancel experiments."""
-    return m.CancelExperimentsResponse(results=await _each(call, _CANCEL, req.project_id, req.experiment_ids, req.filters))
+    return m.CancelExperimentsResponse(results=await each(call, _CANCEL, req.project_id, req.experiment_ids, req.filters))
 
 
 @operation("KillExperiments", needs=Right.UPDATE_EXPERIMENT)
 async def kill(call: Call, req: m.KillExperimentsRequest) -> m.KillExperimentsResponse:
     """Kill experiments."""
-    return m.KillExperimentsResponse(results=await _each(call, _KILL, req.project_id, req.experiment_ids, req.filters))
+    return m.KillExperimentsResponse(results=await each(call, _KILL, req.project_id, req.experiment_ids, req.filters))
 
 
 @operation("ArchiveExperiments", needs=Right.UPDATE_EXPERIMENT_METADATA)
 async def archive(call: Call, req: m.ArchiveExperimentsRequest) -> m.ArchiveExperimentsResponse:
     """Archive ended experiments."""
-    return m.ArchiveExperimentsResponse(results=await _each(call, _ARCHIVE, req.project_id, req.experiment_ids, req.filters))
+    return m.ArchiveExperimentsResponse(results=await each(call, _ARCHIVE, req.project_id, req.experiment_ids, req.filters))
 
 
 @operation("UnarchiveExperiments", needs=Right.UPDATE_EXPERIMENT_METADATA)
 async def unarchive(call: Call, req: m.UnarchiveExperimentsRequest) -> m.UnarchiveExperimentsResponse:
     """Show archived experiments again."""
-    return m.UnarchiveExperimentsResponse(results=await _each(call, _UNARCHIVE, req.project_id, req.experiment_ids, req.filters))
+    return m.UnarchiveExperimentsResponse(results=await each(call, _UNARCHIVE, req.project_id, req.experiment_ids, req.filters))
 
 
 @operation("DeleteExperiments", needs=Right.DELETE_EXPERIMENT)
 async def delete(call: Call, req: m.DeleteExperimentsRequest) -> m.DeleteExperimentsResponse:
     """Begin the deletion of ended experiments."""
-    return m.DeleteExperimentsResponse(results=await _each(call, _DELETE, req.project_id, req.experiment_ids, req.filters))
+    return m.DeleteExperimentsResponse(results=await each(call, _DELETE, req.project_id, req.experiment_ids, req.filters))
 
 
-async def _each(
+async def each(
     call: Call, bulk: Bulk, project_id: int, ids: Sequence[int], filters: m.BulkExperimentFilters | None
 ) -> list[m.ExperimentActionResult]:
     """Act on each in a transaction of its own, so that one refusal leaves the others as they are."""
@@ -102,21 +102,7 @@ def chosen(
     scope = call.scope(tx, bulk.right)
     if filters is None:
         return list(dict.fromkeys(ids))
-    states = []
-    for state in filters.states:
-        if not isinstance(state, m.ExperimentState) or state is m.ExperimentState.STATE_UNSPECIFIED:
-            raise Invalid(f"filters.states: {state} is no state of an experiment")
-        states.append(state.value.removeprefix("STATE_"))
-    choice = Choice(
-        project_id=filters.project_id or project_id,
-        name=filters.name,
-        description=filters.description,
-        labels=tuple(filters.labels),
-        archived=bulk.archived if filters.archived is None else filters.archived,
-        states=tuple(states),
-        user_ids=tuple(filters.user_ids),
-        excluded_ids=tuple(filters.excluded_experiment_ids),
-    )
+    choice = choice_of(filters, project_id, archived=bulk.archived)
     return experiment_bulk.ids(tx, scope, choice, bulk.states)
 
 
