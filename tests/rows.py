@@ -41,3 +41,8 @@ def run(tx: Tx, experiment_id: int, **columns: Any) -> int:
 def total_batches(run_id: int) -> Any:
     """The query for a run's number of batches."""
     return sa.select(runs.c.total_batches).where(runs.c.id == run_id)
+
+
+def restarted(run_id: int) -> Any:
+    """The statement after which a run is in its next start."""
+    return sa.update(runs).where(runs.c.id == run_id).values(run_number=runs.c.run_number + 1)

@@ -1,7 +1,9 @@
 """A small client for tests of operations: paths below `/api/v1`, JSON in and out, any user."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import urllib.parse
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -32,6 +34,48 @@ class Answer:
         """The error of the contract's shape: code, reason, error."""
         error: dict[str, Any] = self.body["error"]
         return error
+
+
+class Stream:
+    """A stream that is read item by item while it goes on; see `Client.stream`."""
+
+    def __init__(self) -> None:
+        self._items: asyncio.Queue[Any] = asyncio.Queue()
+        self._gone = asyncio.Event()
+        self._asked = False
+
+    async def next(self) -> Any:
+        """The next item; None when the stream has ended."""
+        return await asyncio.wait_for(self._items.get(), 30)
+
+    async def rest(self) -> list[Any]:
+        """All further items until the stream ends."""
+        items = []
+        while (item := await self.next()) is not None:
+            items.append(item)
+        return items
+
+    def leave(self) -> None:
+        """The client goes away."""
+        self._gone.set()
+
+    async def receive(self) -> dict[str, Any]:
+        """What the server reads: the request, then nothing until the client goes away."""
+        if self._asked:
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+        self._asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """What the server writes."""
+        if message["type"] == "http.response.start":
+            assert message["status"] == 200, message
+            return
+        for line in message.get("body", b"").splitlines():
+            self._items.put_nowait(json.loads(line)["result"])
+        if not message.get("more_body"):
+            self._items.put_nowait(None)
 
 
 class Client:
@@ -68,6 +112,30 @@ class Client:
         url = path if path.startswith("/") else f"/api/v1/{path}"
         content = None if body is None else json.dumps(body).encode()
         return Answer(await self.http.request(method, url, content=content, headers=headers, params=query or None))
+
+    @asynccontextmanager
+    async def stream(self, asgi: Any, path: str, *, user: str = "admin", **query: Any) -> AsyncIterator[Stream]:
+        """GET of a stream of the ASGI application `asgi`; the client goes away at the end of the block."""
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": f"/api/v1/{path}",
+            "raw_path": f"/api/v1/{path}".encode(),
+            "query_string": urllib.parse.urlencode(query, doseq=True).encode(),
+            "root_path": "",
+            "headers": [(b"authorization", f"Bearer {await self.token(user)}".encode())],
+            "client": ("test", 1),
+            "server": ("test", 80),
+        }
+        stream = Stream()
+        task = asyncio.create_task(asgi(scope, stream.receive, stream.send))
+        try:
+            yield stream
+        finally:
+            stream.leave()
+            await asyncio.wait_for(task, 30)
 
     async def get(self, path: str, **kwargs: Any) -> Answer:
         """GET."""

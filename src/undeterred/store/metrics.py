@@ -194,7 +194,7 @@ def names(tx: Tx, experiment_ids: Collection[int]) -> set[tuple[str, str]]:
             for group, summary in json.inner_parts(text).items():
                 known = found.setdefault(group, set())
                 if not summary.keys() <= known:
-                    known |= summary.keys()
+                    known.update(summary)
     return {(group, name) for group, known in found.items() for name in known}
 
 
