@@ -93,7 +93,8 @@ def triggers(tx: Tx) -> list[Trigger]:
 
 def fire_once(tx: Tx, trigger_id: int, subject: str) -> bool:
     """Note that a trigger fires for a task or run; False when it did so before."""
-    return tx.run(dialect.insert_ignore(tx.conn, webhook_fired).values(trigger_id=trigger_id, subject=subject)) > 0
+    statement = dialect.insert_ignore(tx.conn, webhook_fired).returning(webhook_fired.c.trigger_id)
+    return tx.row(statement.values(trigger_id=trigger_id, subject=subject)) is not None
 
 
 def experiment(tx: Tx, experiment_id: int) -> Any | None:

@@ -126,8 +126,8 @@ def delete(tx: Tx, workspace_id: int) -> None:
 
 def pin(tx: Tx, workspace_id: int, user_id: int) -> bool:
     """Pin for a user; False when it was pinned already."""
-    statement = dialect.insert_ignore(tx.conn, workspace_pins)
-    return tx.run(statement.values(workspace_id=workspace_id, user_id=user_id, pinned_at=tx.now)) > 0
+    statement = dialect.insert_ignore(tx.conn, workspace_pins).returning(workspace_pins.c.user_id)
+    return tx.row(statement.values(workspace_id=workspace_id, user_id=user_id, pinned_at=tx.now)) is not None
 
 
 def unpin(tx: Tx, workspace_id: int, user_id: int) -> bool:
