@@ -89,6 +89,9 @@ class CollectorService:
             if row.state == rows.DELETED and globs is None:
                 continue
             config = collecting.storage_of(row)
+            if not config:
+                left[row.id] = {}  # nobody ever said where it is
+                continue
             key = json.dumps(config)
             try:
                 if key not in opened:
