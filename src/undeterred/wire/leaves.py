@@ -3,7 +3,7 @@
 | type | in Python | in JSON |
 |---|---|---|
 | Int64 | int | quoted decimal text |
-| Double | float | number; NaN and infinities as the texts "NaN", "Infinity", "-Infinity" |
+| Double | float | number, a whole one without a point; NaN and infinities as the texts "NaN", "Infinity", "-Infinity" |
 | Timestamp | int, microseconds UTC | RFC 3339 with Z and 0, 3 or 6 fraction digits |
 | Object, Array | dict, list, or `msgspec.Raw` on the way out | free JSON whose numbers are doubles |
 
@@ -94,7 +94,7 @@ def encode_leaf(value: Any) -> Any:
     if kind is Int64:
         return str(int(value))
     if kind is Double:
-        return special_float(float(value))
+        return int(value) if value.is_integer() and abs(value) < 2**53 else special_float(float(value))
     if kind is Timestamp:
         return clock.to_text(value)
     raise TypeError(f"no JSON form for {kind.__name__}")
