@@ -4,6 +4,7 @@ from undeterred.api import agents as agents
 from undeterred.api import allocations as allocations
 from undeterred.api import auth as auth
 from undeterred.api import columns as columns
+from undeterred.api import generic_tasks as generic_tasks
 from undeterred.api import groups as groups
 from undeterred.api import health as health
 from undeterred.api import jobs as jobs
@@ -13,6 +14,7 @@ from undeterred.api import policies as policies
 from undeterred.api import pools as pools
 from undeterred.api import projects as projects
 from undeterred.api import rbac as rbac
+from undeterred.api import retention as retention
 from undeterred.api import run_metadata as run_metadata
 from undeterred.api import runs as runs
 from undeterred.api import tasklogs as tasklogs
@@ -36,6 +38,7 @@ from undeterred.api.experiments import move as move
 from undeterred.api.experiments import patch as patch
 from undeterred.api.experiments import preview as preview
 from undeterred.api.experiments import read as read
+from undeterred.api.experiments import retention as experiments_retention  # noqa: F401
 from undeterred.api.experiments import search as search
 from undeterred.api.experiments import streams as streams
 from undeterred.api.models import registry as registry

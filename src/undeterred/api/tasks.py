@@ -115,13 +115,14 @@ def _task_message(task: Any, starts: list[Any]) -> m.Task:
         allocations=[_start(row) for row in starts],
         start_time=when(task.start_time),
         end_time=when_set(task.end_time),
-        parent_id=task.parent_id or UNSET,
         task_state=m.GenericTaskState("GENERIC_TASK_STATE_" + task.state) if task.state else UNSET,
-        no_pause=True if task.no_pause else UNSET,
     )
 
 
 def _start(row: Any) -> m.Allocation:
+    """One start; of one that was taken back before it had slots only the state is told."""
+    if row.start_time is None and row.end_time is not None:
+        return m.Allocation(task_id=row.task_id, allocation_id=row.id, state=m.TaskState.STATE_TERMINATED)
     return m.Allocation(
         task_id=row.task_id,
         allocation_id=row.id,

@@ -18,6 +18,11 @@ def settings_of_runs(tx: Tx) -> list[int | None]:
     return tx.values(sa.select(runs.c.log_retention_days).distinct())
 
 
+def set_of_experiment(tx: Tx, experiment_id: int, days: int) -> None:
+    """Set the number of days for all runs of an experiment."""
+    tx.run(sa.update(runs).where(runs.c.experiment_id == experiment_id).values(log_retention_days=days))
+
+
 def of_runs(tx: Tx, days: int | None, ended_before: Micros, limit: int) -> list[str]:
     """Tasks that have lines, of runs with this setting that ended before, oldest first."""
     same = runs.c.log_retention_days.is_(None) if days is None else runs.c.log_retention_days == days

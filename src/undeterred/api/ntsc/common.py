@@ -12,8 +12,9 @@ from undeterred.base.errors import Invalid, NotFound, Refused
 from undeterred.base.ids import new_uuid, random_name
 from undeterred.core.config import policy
 from undeterred.core.config.ntsc import ResolvedTask, TaskKind, default_description, resolve_ntsc, wanted
+from undeterred.core.config.tcd import combine
 from undeterred.core.rights import Right
-from undeterred.engine import contexts, jobs, pools, specs, tasks
+from undeterred.engine import contexts, jobs, pools, tasks
 from undeterred.engine.tasks import Launch, NewTask
 from undeterred.launch.spec import ContextFile
 from undeterred.store import blobs, ntsc, policies, templates, workspaces
@@ -69,6 +70,10 @@ class Asked:
     """0: the first workspace."""
     files: Sequence[m.File] = ()
     """The context directory."""
+    tasks: tuple[str, ...] = ()
+    """Tasks whose tokens may launch this."""
+    below: Mapping[str, Any] | None = None
+    """What counts where the configuration says nothing, in place of a template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ async def prepare(
         kind,
         asked.config,
         place.template,
-        specs.task_defaults(call.settings, place.pool.name),
+        combine(call.settings.task_container_defaults, place.pool.task_container_defaults),
         pool=place.pool.name,
         priority=place.pool.default_priority if scheduled_by_priority else None,
         description=default_description(kind, random_name()),
@@ -132,10 +137,10 @@ async def prepare(
 
 
 def _place(call: Call, tx: Tx, kind: TaskKind, asked: Asked) -> _Place:
-    workspace = require_create(call, tx, asked.workspace_id or DEFAULT_WORKSPACE)
+    workspace = require_create(call, tx, asked.workspace_id or DEFAULT_WORKSPACE, asked.tasks)
     if workspace.archived:
         raise Refused(f"workspace {workspace.name} is archived: nothing new can be made in it")
-    template = json.loads(templates.get(tx, asked.template).config) if asked.template else None
+    template = json.loads(templates.get(tx, asked.template).config) if asked.template else asked.below
     ask = wanted(kind, asked.config)
     pool = pools.choose(call.settings, ask.pool, ask.slots, workspace)
     excess = pools.exceeds(tx, pool, ask.slots, single_node=True)
@@ -145,11 +150,12 @@ def _place(call: Call, tx: Tx, kind: TaskKind, asked: Asked) -> _Place:
     return _Place(workspace, pool, template, limits)
 
 
-def require_create(call: Call, tx: Tx, workspace_id: int) -> Any:
+def require_create(call: Call, tx: Tx, workspace_id: int, task_ids: tuple[str, ...] = ()) -> Any:
     """The workspace, if the caller may launch something in it; raises NotFound or Forbidden."""
     workspace = workspaces.get(tx, workspace_id)
     missing = f"workspace {workspace_id} not found"
-    call.require(tx, Right.CREATE_NSC, workspace=workspace_id, workspace_owner=workspace.user_id, missing=missing)
+    owner = workspace.user_id
+    call.require(tx, Right.CREATE_NSC, workspace=workspace_id, workspace_owner=owner, missing=missing, tasks=task_ids)
     return workspace
 
 

@@ -34,6 +34,14 @@ def cutoff(now: Micros, days: int | None, default_days: int | None = None) -> Mi
     return None if kept is None or kept == FOREVER else now - kept * DAY
 
 
+def remaining_days(now: Micros, end: Micros | None, days: int | None, default_days: int | None = None) -> int | None:
+    """Whole days until logs of a trial may go, `FOREVER` for never; None while it lives, and where no number is set."""
+    kept = default_days if days is None else days
+    if kept is None or kept == FOREVER:
+        return kept
+    return None if end is None else max((end + kept * DAY - now) // DAY, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Every:
     """A clean-up after each period of so many microseconds."""
