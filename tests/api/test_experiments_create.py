@@ -22,6 +22,7 @@ async def test_a_new_experiment_is_paused_and_has_its_first_trial(client: Client
     assert sorted(experiment["labels"]) == ["a", "b"]
     read = await client.ok("GET", f"experiments/{experiment['id']}")
     assert read["experiment"] == experiment
+    assert (made["config"]["resources"].pop("resource_pool"), read["config"]["resources"].pop("resource_pool")) == ("", "default")
     assert read["config"] == made["config"]
 
 
