@@ -147,10 +147,5 @@ def test_an_unknown_leaf_is_a_defect() -> None:
 
 
 def test_whole_floats_are_written_without_a_point() -> None:
-    """As clients of the compatible API read them; beyond 53 bits they stay floats."""
-    assert [json.dumps(write(Double(number))) for number in (5.0, -0.0, 0.5, 2.0**60)] == [
-        "5",
-        "0",
-        "0.5",
-        "1.152921504606847e+18",
-    ]
+    """As clients of the compatible API read them."""
+    assert [json.dumps(write(Double(number))) for number in (5.0, -0.0, 0.5)] == ["5", "0", "0.5"]
