@@ -238,3 +238,41 @@ async def test_unknown_checkpoints_are_told(client: Client) -> None:
     """404 for an unknown uuid, 400 for a text that is none."""
     assert (await client.get(f"checkpoints/{uuid(9)}")).status == 404
     assert (await client.get("checkpoints/xyz")).status == 400
+
+
+@pytest.mark.parametrize("glob", ["", "../x", "/etc/*", "a/../../b", "a\\..\\b"])
+async def test_globs_that_lead_out_are_refused(client: Client, app: App, place: Place, glob: str) -> None:
+    """And nothing is removed."""
+    await client.ok("POST", "checkpoints", report(place, 1))
+    answer = await client.post("checkpoints/rm", {"checkpointUuids": [uuid(1)], "checkpointGlobs": ["*", glob]})
+    assert (answer.status, answer.error["reason"]) == (400, "InvalidArgument")
+    assert await counts(client, app, place) == (1, 100)
+
+
+async def test_removal_of_unknown_ones_is_refused_as_a_whole(client: Client, app: App, place: Place) -> None:
+    """404 for an unknown uuid, 400 for a text that is none; an empty list is fine."""
+    await client.ok("POST", "checkpoints", report(place, 1))
+    for wrong, status in ((uuid(9), 404), ("x", 400)):
+        assert (await client.delete("checkpoints", {"checkpointUuids": [uuid(1), wrong]})).status == status
+        assert (await client.post("checkpoints/rm", {"checkpointUuids": [wrong, uuid(1)]})).status == status
+    assert await client.ok("DELETE", "checkpoints", {}) == {}
+    assert await client.ok("POST", "checkpoints/rm", {}) == {}
+    assert await counts(client, app, place) == (1, 100)
+
+
+async def test_metadata_are_replaced(client: Client, place: Place) -> None:
+    """As a whole, with the steps; without metadata in the request the answer has none."""
+    await client.ok("POST", "checkpoints", report(place, 1) | {"metadata": {"steps_completed": 10, "a": {"b": [1]}}})
+    await validate(client, place, 20, loss=1)
+    path = f"checkpoints/{uuid(1)}"
+    changed = (await client.ok("POST", f"{path}/metadata", {"checkpoint": {"metadata": {"steps_completed": 20, "c": 1}}}))[
+        "checkpoint"
+    ]
+    assert changed["metadata"] == {"steps_completed": 20, "c": 1}
+    assert changed["training"]["searcherMetric"] == 1
+    assert (await client.ok("GET", path))["checkpoint"] == changed
+    assert (await client.ok("POST", f"{path}/metadata", {}))["checkpoint"]["metadata"] is None
+    assert (await client.ok("GET", path))["checkpoint"]["metadata"] == {}
+    assert (await client.post(f"{path}/metadata", {"checkpoint": {"metadata": {"steps_completed": "x"}}})).status == 400
+    assert (await client.post(f"checkpoints/{uuid(9)}/metadata", {})).status == 404
+    assert (await client.post("checkpoints/x/metadata", {})).status == 400
