@@ -51,22 +51,20 @@ class DigitsTrial(pytorch.PyTorchTrial):
         return {"validation_loss": nn.functional.cross_entropy(output, labels).item(), "accuracy": accuracy.item()}
 
 
-def run(max_batches: int) -> None:
-    """Entry point: train for `max_batches`, validating and checkpointing on the way."""
-    with pytorch.init() as context:
+def run() -> None:
+    """Entry point: train for the hyperparameter `batches`, validating and checkpointing on the way."""
+    info = det.get_cluster_info()
+    assert info is not None, "run this through: det experiment create config.yaml ."
+    assert info.trial is not None
+    with pytorch.init(hparams=info.trial.hparams) as context:
         trainer = pytorch.Trainer(DigitsTrial(context), context)
         trainer.fit(
-            max_length=pytorch.Batch(max_batches),
+            max_length=pytorch.Batch(int(info.trial.hparams["batches"])),
             validation_period=pytorch.Batch(50),
             checkpoint_period=pytorch.Batch(50),
-            latest_checkpoint=_latest(),
+            latest_checkpoint=info.latest_checkpoint,
         )
 
 
-def _latest() -> Any:
-    info = det.get_cluster_info()
-    return info.latest_checkpoint if info is not None else None
-
-
 if __name__ == "__main__":
-    run(max_batches=200)
+    run()

@@ -17,6 +17,7 @@ from undeterred.launch.local import overlay, records, users
 from undeterred.launch.spec import Device, LaunchSpec
 
 WORK, VENV, INFO, TMP, SHIM = "work", "venv", "info", "tmp", "shim"
+MODEL_COPY = "train/model"
 CONTEXT_HOOK = "startup-hook.sh"
 _SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/opt/homebrew/bin/bash", "/bin/sh")
 
@@ -65,6 +66,8 @@ def _fill(spec: LaunchSpec, ground: Ground, building: Path, run_dir: Path) -> No
     for folder in (WORK, INFO, TMP):
         (building / folder).mkdir()
     _fill_work(spec, mapped, building / WORK)
+    if spec.trial is not None:
+        _copy_model(spec, building / MODEL_COPY)
     for name, content in build.info_files(spec, place).items():
         _write(building / name, content, 0o600)
     argv = _command(spec, building, run_dir)
@@ -124,6 +127,13 @@ def _fill_work(spec: LaunchSpec, mapped: options.Mapped, work: Path) -> None:
             raise Invalid(f"bind_mounts: the context already holds {name!r}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(host)
+
+
+def _copy_model(spec: LaunchSpec, target: Path) -> None:
+    """The context as it was submitted: the harness puts it into the checkpoints of PyTorch and Keras trials."""
+    target.mkdir(parents=True)
+    context.unpack(spec.context, target)
+    context.write_files(spec.context_files, target)
 
 
 def _command(spec: LaunchSpec, building: Path, run_dir: Path) -> list[str]:
