@@ -165,10 +165,10 @@ async def test_the_files_of_an_experiment(client: Client) -> None:
     token = await client.token("admin")
     answer = await client.http.get(f"/experiments/{made}/model_def", headers={"Authorization": f"Bearer {token}"})
     assert files_of("application/gzip", answer.content) == {"page.html": b"<b>hi</b>"}
-    one = await client.get(f"/experiments/{made}/file/download", path="page.html")
+    one = await client.get(f"/experiments/{made}/file/download?path=page.html")
     assert (one.status, one.text, one.headers["content-type"]) == (200, "<b>hi</b>", "application/octet-stream")
     assert one.headers["content-disposition"] == 'attachment; filename="page.html"'
-    for path in ("../../etc/passwd", "..%2f..%2fetc/passwd", "/etc/passwd", "", "none", "."):
-        assert (await client.get(f"/experiments/{made}/file/download", path=path)).status in (400, 404), path
-    for target in ("999/model_def", "x/model_def", "999/file/download"):
-        assert (await client.get(f"/experiments/{target}", path="a")).status in (400, 404), target
+    for path in ("../../etc/passwd", "%2e%2e%2fetc/passwd", "%252e%252e%252fetc", "/etc/passwd", "", "none", "."):
+        assert (await client.get(f"/experiments/{made}/file/download?path={path}")).status in (400, 404), path
+    for target in ("999/model_def", "x/model_def", "999/file/download?path=a", f"{made}/file/download"):
+        assert (await client.get(f"/experiments/{target}")).status in (400, 404), target

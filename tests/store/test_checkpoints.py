@@ -1,19 +1,17 @@
 """Checkpoints in the database: counts that are always right, lists, and what is found at their steps."""
 
-from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.rows import experiment, run, seeded
 from undeterred.base import json
-from undeterred.base.clock import SystemClock
 from undeterred.base.errors import NotFound
 from undeterred.store import checkpoints
 from undeterred.store.database import Database, Tx
-from undeterred.store.migrations import migrate
 from undeterred.store.schema.experiments import experiments, runs
 from undeterred.store.schema.metrics import metric_groups, reports
 from undeterred.store.schema.registry import checkpoints as table
@@ -35,43 +33,42 @@ _step = st.one_of(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_step, max_size=12))
-def test_counts_follow_every_change(tmp_path_factory: Any, steps: list[tuple[str, int, dict[str, int]]]) -> None:
+def test_counts_follow_every_change(world: Database, steps: list[tuple[str, int, dict[str, int]]]) -> None:
     """Number and bytes of all that are not deleted, of each run and of the experiment, whatever happens in whichever order."""
-    db = Database(f"sqlite:///{Path(tmp_path_factory.mktemp('db')) / 'test.db'}", SystemClock())
-    try:
-        migrate.prepare(db.engine, None)
-        seeded(db)
 
-        def act(tx: Tx) -> None:
-            of = [experiment(tx), experiment(tx)]
-            trials = [run(tx, of[0]), run(tx, of[0]), run(tx, of[1])]
-            made: list[int] = []
-            for kind, number, files in steps:
-                if kind == "add":
-                    made.append(add(tx, trials[number], f"u{len(made)}", files))
-                elif made:
-                    checkpoints.set_files(tx, {made[number % len(made)]: files})
-            for shown, key in ((runs, table.c.run_id), (experiments, runs.c.experiment_id)):
-                live = (
-                    sa.select(key.label("id"), sa.func.count().label("n"), sa.func.sum(table.c.size).label("bytes"))
-                    .select_from(table.join(runs, runs.c.id == table.c.run_id))
-                    .where(table.c.state != "DELETED")
-                    .group_by(key)
-                )
-                counted = {row.id: (row.n, row.bytes) for row in tx.rows(live)}
-                for row in tx.rows(sa.select(shown)):
-                    assert (row.checkpoint_count, row.checkpoint_size) == counted.get(row.id, (0, 0))
+    def act(tx: Tx) -> None:
+        of = [experiment(tx), experiment(tx)]
+        trials = [run(tx, of[0]), run(tx, of[0]), run(tx, of[1])]
+        made: list[int] = []
+        for kind, number, files in steps:
+            if kind == "add":
+                made.append(add(tx, trials[number], f"{trials[0]} {len(made)}", files))
+            elif made:
+                checkpoints.set_files(tx, {made[number % len(made)]: files})
+        for shown, key in ((runs, table.c.run_id), (experiments, runs.c.experiment_id)):
+            live = (
+                sa.select(key.label("id"), sa.func.count().label("n"), sa.func.sum(table.c.size).label("bytes"))
+                .select_from(table.join(runs, runs.c.id == table.c.run_id))
+                .where(table.c.state != "DELETED")
+                .group_by(key)
+            )
+            counted = {row.id: (row.n, row.bytes) for row in tx.rows(live)}
+            for row in tx.rows(sa.select(shown)):
+                assert (row.checkpoint_count, row.checkpoint_size) == counted.get(row.id, (0, 0))
 
-        db.write_now(act)
-    finally:
-        db.close()
+    world.write_now(act)
 
 
-def test_sizes_that_no_number_holds_are_cut(db: Database) -> None:
+@pytest.fixture
+def world(db: Database) -> Database:
+    """A database with the first user and project."""
+    return seeded(db)
+
+
+def test_sizes_that_no_number_holds_are_cut(world: Database) -> None:
     """A report of absurd sizes does no harm to others."""
-    seeded(db)
 
     def act(tx: Tx) -> tuple[int, int]:
         trial = run(tx, experiment(tx))
@@ -81,12 +78,11 @@ def test_sizes_that_no_number_holds_are_cut(db: Database) -> None:
         assert row is not None
         return tuple(row)
 
-    assert db.write_now(act) == (3, HUGE)
+    assert world.write_now(act) == (3, HUGE)
 
 
-def test_many_are_found_or_none(db: Database) -> None:
+def test_many_are_found_or_none(world: Database) -> None:
     """In any case of letters; the first unknown one is told."""
-    seeded(db)
 
     def act(tx: Tx) -> str:
         trial = run(tx, experiment(tx))
@@ -101,12 +97,11 @@ def test_many_are_found_or_none(db: Database) -> None:
             return str(error)
         return ""
 
-    assert db.write_now(act) == "checkpoint x not found"
+    assert world.write_now(act) == "checkpoint x not found"
 
 
-def test_archived_reports_are_not_shown(db: Database) -> None:
+def test_archived_reports_are_not_shown(world: Database) -> None:
     """What was measured before a restart that went back is no measurement of the checkpoint."""
-    seeded(db)
 
     def act(tx: Tx) -> list[Any]:
         trial = run(tx, experiment(tx))
@@ -122,4 +117,4 @@ def test_archived_reports_are_not_shown(db: Database) -> None:
         assert best == ids
         return [one.validation and json.loads(one.validation.metrics) for one in checkpoints.load(tx, ids[::-1])]
 
-    assert db.write_now(act) == [None, {"loss": 2}]
+    assert world.write_now(act) == [None, {"loss": 2}]
