@@ -10,6 +10,7 @@ from tests.conftest import make_settings
 from tests.support import Client
 from undeterred.app import App
 from undeterred.base.settings import Settings
+from undeterred.store import runs
 from undeterred.store.schema.registry import checkpoints
 
 CONFIG = (
@@ -147,6 +148,7 @@ async def test_workloads_are_one_list(client: Client, app: App) -> None:
     await report(client, t, 10, {"loss": 1}, "validation")
     await report(client, t, 20, {"loss": 2})
     await report(client, t, 20, {"a": 2}, "inference")
+    await app.db.write(lambda tx: runs.update(tx, t, checkpoint_count=1))
     values = {"resources": '{"a.bin":100,"dir/":0}', "metadata": '{"steps_completed":10}', "steps_completed": 10}
     for state in ("COMPLETED", "DELETED"):
         await app.db.write(

@@ -136,7 +136,7 @@ def test_the_best_checkpoint_is_the_one_with_the_best_validation(base: Database)
 
     def make(tx: Tx) -> list[int]:
         experiment = rows.experiment(tx)
-        made = [rows.run(tx, experiment) for _ in range(4)]
+        made = [rows.run(tx, experiment, checkpoint_count=1) for _ in range(4)]
         batch = [
             Report(run, 1, "validation", steps, None, {"loss": value})
             for run in made

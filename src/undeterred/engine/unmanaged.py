@@ -14,7 +14,7 @@ from undeterred.core.lifecycle.experiment import ExperimentState, of_trials
 from undeterred.core.lifecycle.trial import TERMINAL, TrialState, reported
 from undeterred.engine import keys
 from undeterred.engine.facts import ExperimentStateChanged
-from undeterred.store import experiments, runs, tasks
+from undeterred.store import experiments, runs, tasks, trials
 from undeterred.store.database import Tx
 
 REQUEST_ID = "00000000-0000-0000-0000-000000000000"
@@ -122,7 +122,7 @@ def _check(experiment: Any) -> None:
 
 def _follow(tx: Tx, experiment: Any) -> None:
     """Bring the experiment's state after those of its trials."""
-    states = [TrialState(run.state) for run in runs.of_experiment(tx, experiment.id)]
+    states = {TrialState(state) for state in trials.states(tx, experiment.id)}
     state = of_trials(states)
     tx.wake(keys.experiment(experiment.id))
     if state == experiment.state:

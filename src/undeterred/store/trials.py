@@ -2,7 +2,7 @@
 
 import enum
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from undeterred.store.schema.registry import checkpoints
 from undeterred.store.schema.spaces import projects, workspaces
 from undeterred.store.schema.tasks import allocations, run_tasks
 
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _best, _latest = reports.alias("best"), reports.alias("latest")
 _SHOWN = (
     sa.select(
@@ -57,6 +58,7 @@ _SHOWN = (
     .join(experiments, experiments.c.id == runs.c.experiment_id)
     .outerjoin(_best, _best.c.id == runs.c.best_report_id)
     .outerjoin(_latest, _latest.c.id == runs.c.latest_report_id)
+    .where(runs.c.id.in_(_IDS))
 )
 _OPEN = allocations.c.state != "TERMINATED"
 _RANKS = {str(state): tuple(ShownState).index(shown.progress([state])) for state in AllocationState}
@@ -68,6 +70,49 @@ _FURTHEST = (
     .scalar_subquery()
 )
 """How far the most advanced allocation of a run is, as the index of a `ShownState`."""
+_OWNERS = (
+    sa.select(runs.c.id, experiments.c.user_id, projects.c.workspace_id, workspaces.c.user_id.label("workspace_owner"))
+    .join(experiments, experiments.c.id == runs.c.experiment_id)
+    .join(projects, projects.c.id == experiments.c.project_id)
+    .join(workspaces, workspaces.c.id == projects.c.workspace_id)
+    .where(runs.c.id.in_(_IDS))
+)
+_TASKS = (
+    sa.select(run_tasks.c.run_id, run_tasks.c.task_id)
+    .where(run_tasks.c.run_id.in_(_IDS))
+    .order_by(run_tasks.c.run_id, run_tasks.c.seq)
+)
+_ALLOCATIONS = (
+    sa.select(run_tasks.c.run_id, allocations.c.state)
+    .join(allocations, allocations.c.task_id == run_tasks.c.task_id)
+    .where(run_tasks.c.run_id.in_(_IDS), _OPEN)
+)
+_CHECKPOINTS = sa.select(
+    checkpoints.c.run_id,
+    checkpoints.c.uuid,
+    checkpoints.c.report_time,
+    checkpoints.c.state,
+    checkpoints.c.resources,
+    checkpoints.c.steps_completed,
+)
+_AT_BEST_VALIDATION = (
+    _CHECKPOINTS.join(runs, runs.c.id == checkpoints.c.run_id)
+    .join(_best, sa.and_(_best.c.id == runs.c.best_report_id, _best.c.steps == checkpoints.c.steps_completed))
+    .where(checkpoints.c.run_id.in_(_IDS), checkpoints.c.state == "COMPLETED")
+    .order_by(checkpoints.c.id)
+)
+_VALIDATED_CHECKPOINTS = (
+    sa.select(checkpoints.c.run_id, checkpoints.c.id, reports.c.metrics)
+    .join(reports, sa.and_(reports.c.run_id == checkpoints.c.run_id, reports.c.steps == checkpoints.c.steps_completed))
+    .join(metric_groups, metric_groups.c.id == reports.c.group_id)
+    .where(
+        checkpoints.c.run_id.in_(_IDS),
+        checkpoints.c.state == "COMPLETED",
+        metric_groups.c.name == VALIDATION,
+        reports.c.archived.is_(False),
+    )
+    .order_by(checkpoints.c.id.desc())
+)
 
 
 class Sort(enum.Enum):
@@ -104,7 +149,7 @@ def load(tx: Tx, run_ids: Sequence[int]) -> list[Trial]:
 
 
 def _load(tx: Tx, run_ids: Sequence[int]) -> list[Trial]:
-    rows = {row.id: row for row in tx.rows(_SHOWN.where(runs.c.id.in_(run_ids)))}
+    rows = {row.id: row for row in tx.rows(_SHOWN, {"ids": run_ids})}
     tasks, states = _task_ids(tx, run_ids), _allocation_states(tx, rows.values())
     found = _best_checkpoints(tx, rows.values())
     return [
@@ -116,7 +161,7 @@ def _load(tx: Tx, run_ids: Sequence[int]) -> list[Trial]:
 
 def bare(tx: Tx, run_ids: Sequence[int]) -> list[Any]:
     """The rows alone, in the order of their ids given; unknown ids are left out."""
-    rows = {row.id: row for ids in chunks(run_ids) for row in tx.rows(_SHOWN.where(runs.c.id.in_(ids)))}
+    rows = {row.id: row for ids in chunks(run_ids) for row in tx.rows(_SHOWN, {"ids": ids})}
     return [rows[run_id] for run_id in run_ids if run_id in rows]
 
 
@@ -141,19 +186,18 @@ def page(
 
 def owners(tx: Tx, run_ids: Collection[int]) -> dict[int, Any]:
     """Run -> what rights on it depend on: `user_id`, `workspace_id` and `workspace_owner`."""
-    query = (
-        sa.select(runs.c.id, experiments.c.user_id, projects.c.workspace_id, workspaces.c.user_id.label("workspace_owner"))
-        .join(experiments, experiments.c.id == runs.c.experiment_id)
-        .join(projects, projects.c.id == experiments.c.project_id)
-        .join(workspaces, workspaces.c.id == projects.c.workspace_id)
-    )
-    return {row.id: row for ids in chunks(run_ids) for row in tx.rows(query.where(runs.c.id.in_(ids)))}
+    return {row.id: row for ids in chunks(run_ids) for row in tx.rows(_OWNERS, {"ids": ids})}
 
 
 def state(tx: Tx, run_id: int) -> str | None:
     """The stored state, None for a run that is gone."""
     found: str | None = tx.value(sa.select(runs.c.state).where(runs.c.id == run_id))
     return found
+
+
+def states(tx: Tx, experiment_id: int) -> list[str]:
+    """The different states that the runs of an experiment have."""
+    return tx.values(sa.select(runs.c.state).where(runs.c.experiment_id == experiment_id).distinct())
 
 
 def by_external_id(tx: Tx, external_experiment_id: str, external_trial_id: str) -> int | None:
@@ -216,10 +260,9 @@ def _by_latest(tx: Tx, experiment: Any, where: Sequence[Any], *, descending: boo
     return [run_id for _, run_id in with_value] + sorted(without, reverse=descending)
 
 
-def _task_ids(tx: Tx, run_ids: Collection[int]) -> dict[int, list[str]]:
+def _task_ids(tx: Tx, run_ids: Sequence[int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    query = sa.select(run_tasks.c.run_id, run_tasks.c.task_id).where(run_tasks.c.run_id.in_(run_ids))
-    for run_id, task_id in tx.rows(query.order_by(run_tasks.c.run_id, run_tasks.c.seq)):
+    for run_id, task_id in tx.rows(_TASKS, {"ids": run_ids}):
         found[run_id].append(task_id)
     return found
 
@@ -228,65 +271,27 @@ def _allocation_states(tx: Tx, rows: Collection[Any]) -> dict[int, list[str]]:
     """States of open allocations, of ACTIVE runs only: other states are shown as they are stored."""
     found: dict[int, list[str]] = defaultdict(list)
     active = [row.id for row in rows if row.state == "ACTIVE"]
-    if active:
-        query = (
-            sa.select(run_tasks.c.run_id, allocations.c.state)
-            .join(allocations, allocations.c.task_id == run_tasks.c.task_id)
-            .where(run_tasks.c.run_id.in_(active), _OPEN)
-        )
-        for run_id, state in tx.rows(query):
-            found[run_id].append(state)
+    for run_id, state_word in tx.rows(_ALLOCATIONS, {"ids": active}) if active else ():
+        found[run_id].append(state_word)
     return found
 
 
 def _best_checkpoints(tx: Tx, rows: Collection[Any]) -> dict[int, Any]:
     """For each run with a validated checkpoint the best one: most often it is the one at the steps of the best validation."""
-    complete = checkpoints.c.state == "COMPLETED"
-    columns = (
-        checkpoints.c.run_id,
-        checkpoints.c.uuid,
-        checkpoints.c.report_time,
-        checkpoints.c.state,
-        checkpoints.c.resources,
-        checkpoints.c.steps_completed,
-    )
-    validated = {row.id: row for row in rows if row.best_report_id is not None}
-    if not validated:
+    candidates = {row.id: row for row in rows if row.checkpoint_count and row.best_report_id is not None}
+    if not candidates:
         return {}
-    query = (
-        sa.select(*columns)
-        .join(runs, runs.c.id == checkpoints.c.run_id)
-        .join(_best, sa.and_(_best.c.id == runs.c.best_report_id, _best.c.steps == checkpoints.c.steps_completed))
-        .where(checkpoints.c.run_id.in_(validated), complete)
-        .order_by(checkpoints.c.id)
-    )
-    found = {row.run_id: row for row in tx.rows(query)}
-    rest = [row for run_id, row in validated.items() if run_id not in found]
-    ids = _validated_checkpoints(tx, rest)
+    found = {row.run_id: row for row in tx.rows(_AT_BEST_VALIDATION, {"ids": list(candidates)})}
+    ids = _validated_checkpoints(tx, {run_id: row for run_id, row in candidates.items() if run_id not in found})
     if ids:
-        found |= {row.run_id: row for row in tx.rows(sa.select(*columns).where(checkpoints.c.id.in_(ids)))}
+        found |= {row.run_id: row for row in tx.rows(_CHECKPOINTS.where(checkpoints.c.id.in_(ids)))}
     return found
 
 
-def _validated_checkpoints(tx: Tx, rows: Collection[Any]) -> list[int]:
+def _validated_checkpoints(tx: Tx, by_run: Mapping[int, Any]) -> list[int]:
     """Ids of the complete checkpoint of each run with the best validation at its steps (of equals the newest)."""
-    if not rows:
-        return []
-    by_run = {row.id: row for row in rows}
-    query = (
-        sa.select(checkpoints.c.run_id, checkpoints.c.id, reports.c.metrics)
-        .join(reports, sa.and_(reports.c.run_id == checkpoints.c.run_id, reports.c.steps == checkpoints.c.steps_completed))
-        .join(metric_groups, metric_groups.c.id == reports.c.group_id)
-        .where(
-            checkpoints.c.run_id.in_(by_run),
-            checkpoints.c.state == "COMPLETED",
-            metric_groups.c.name == VALIDATION,
-            reports.c.archived.is_(False),
-        )
-        .order_by(checkpoints.c.id.desc())
-    )
     chosen: dict[int, tuple[float, int]] = {}
-    for run_id, checkpoint_id, text in tx.rows(query):
+    for run_id, checkpoint_id, text in tx.rows(_VALIDATED_CHECKPOINTS, {"ids": list(by_run)}) if by_run else ():
         run = by_run[run_id]
         value = best.searcher_value(json.loads(text), run.searcher_metric)
         known = chosen.get(run_id, (None, 0))[0]
