@@ -1,5 +1,6 @@
 """Notebooks: JupyterLab behind the proxy."""
 
+import inspect
 from typing import Any
 
 from undeterred.api.call import Call
@@ -12,12 +13,15 @@ from undeterred.base.ids import new_secret
 from undeterred.core.config.ntsc import TaskKind
 from undeterred.core.rights import Right
 from undeterred.engine.tasks import Launch, Proxied
+from undeterred.launch import notebookidle
 from undeterred.wire import messages as m
 
 KIND = Kind(TaskKind.NOTEBOOK, "NOTEBOOK", "notebook")
 PORT = "NOTEBOOK_PORT"
 
 _START = """\
+[ -z "$NOTEBOOK_WATCH" ] || python3 -c "$NOTEBOOK_WATCH" &
+unset NOTEBOOK_WATCH
 exec python3 -m jupyter lab --no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port="$NOTEBOOK_PORT" \
 --ServerApp.port_retries=0 --ServerApp.base_url="$NOTEBOOK_BASE_URL" --ServerApp.root_dir="$PWD" \
 --ServerApp.allow_remote_access=True --ServerApp.trust_xheaders=True"""
@@ -84,6 +88,8 @@ def _setup(prepared: Prepared) -> Setup:
         "JUPYTER_TOKEN": token,
         "DET_NOTEBOOK_TOKEN": token,
     }
+    if idle is not None:
+        env["NOTEBOOK_WATCH"] = inspect.getsource(notebookidle)
     launch = Launch(
         argv=("/bin/sh", "-c", _START),
         env=env,
@@ -91,6 +97,7 @@ def _setup(prepared: Prepared) -> Setup:
         ready_port=PORT,
         proxied=(Proxied(PORT),),
         idle_seconds=None if idle is None else idle // SECOND,
+        idle_reports=idle is not None,
     )
     return Setup(launch, {"token": token})
 
