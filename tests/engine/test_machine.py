@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.engine.fakes import FakeClock, FakeLauncher
+from tests.engine.helpers import World, config
 from undeterred.base import json
 from undeterred.base.errors import Failure
 from undeterred.base.settings import Settings
@@ -40,9 +42,6 @@ from undeterred.store.schema.experiments import experiments as experiment_table
 from undeterred.store.schema.experiments import runs as run_table
 from undeterred.store.schema.logs import task_logs
 from undeterred.store.schema.tasks import allocations as allocation_table
-
-from tests.engine.fakes import FakeClock, FakeLauncher
-from tests.engine.helpers import World, config
 
 ENDED = {"COMPLETED", "CANCELED", "ERROR"}
 SEARCHERS: list[dict[str, Any]] = [
@@ -115,7 +114,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         which=st.integers(0, 5),
-        act=st.sampled_from([experiments.activate, experiments.pause, experiments.cancel, experiments.kill, experiments.continue_]),
+        act=st.sampled_from(
+            [experiments.activate, experiments.pause, experiments.cancel, experiments.kill, experiments.continue_]
+        ),
     )
     def act(self, which: int, act: Any) -> None:
         """A user does something to an experiment, allowed or not."""
@@ -245,9 +246,7 @@ class Life(RuleBasedStateMachine):
         if not hasattr(self, "db"):
             return
         for experiment in self._experiments():
-            start, entries = self.db.read_now(
-                lambda tx, one=experiment.id: (searches.start(tx, one), searches.after(tx, one, 0))
-            )
+            start, entries = self.db.read_now(lambda tx, one=experiment.id: (searches.start(tx, one), searches.after(tx, one, 0)))
             search = method_for(json.loads(start))
             recover(search, None, [event_from_json(json.loads(entry.event)) for entry in entries])
             made = [run.request_id for run in self._runs(experiment.id)]
@@ -280,7 +279,7 @@ class Life(RuleBasedStateMachine):
         asyncio.run(engine.open())
         self.scheduler = SchedulerService(self.db, launchers, engine.pools)
         self.launching = LauncherService(self.db, self.clock, launchers, engine.ground)
-        self.observer = ObserverService(self.db, self.clock, launchers)
+        self.observer = ObserverService(self.db, self.clock, launchers, Waiters())
         self.orphans = OrphanService(self.db, launchers)
 
     def _try(self, function: Any, *args: Any) -> None:
@@ -343,7 +342,9 @@ class Life(RuleBasedStateMachine):
         assert self.launcher.live() == []
         for allocation_id, lines in self.written.items():
             query = task_logs.select().where(task_logs.c.allocation_id == allocation_id, task_logs.c.source != "master")
-            stored = self.db.read_now(lambda tx, query=query: [row.text.rstrip("\n") for row in tx.rows(query.order_by(task_logs.c.id))])
+            stored = self.db.read_now(
+                lambda tx, query=query: [row.text.rstrip("\n") for row in tx.rows(query.order_by(task_logs.c.id))]
+            )
             assert stored == lines
         assert len(self.launcher.starts) == len(set(self.launcher.starts))
 

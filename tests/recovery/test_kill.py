@@ -14,7 +14,7 @@ from tests.recovery.support import Killed, task_processes
 
 pytestmark = pytest.mark.e2e
 
-KILLS = int(os.environ.get("UNDETERRED_KILLS", "4"))
+KILLS = int(os.environ.get("RECOVERY_KILLS", "4"))
 """How often the server is killed at random points; `make recovery` and `make recovery-long` set more."""
 
 HARNESS = """
@@ -120,7 +120,7 @@ def test_searches_survive_many_deaths_of_the_server(server: Killed, tmp_path: Pa
     """
     acked = tmp_path / "acked"
     acked.mkdir()
-    chance = random.Random(int(os.environ.get("UNDETERRED_SEED", "0")) or None)
+    chance = random.Random(int(os.environ.get("RECOVERY_SEED", "0")) or None)
     experiments = [server.submit(_search(acked, name), {"train.py": PLAIN}) for name in ("random", "async_halving")]
     for _ in range(KILLS):
         time.sleep(chance.uniform(0.05, 2.5))

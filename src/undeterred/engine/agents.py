@@ -1,6 +1,6 @@
 """Agents and their slots: which may get new work, and what happens to the work they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,26 +53,30 @@ def register(tx: Tx, nodes: Sequence[Node]) -> None:
 def views(tx: Tx, nodes: Sequence[Node]) -> list[AgentView]:
     """The machines with their switches and what they hold, in the order given."""
     rows = {row.id: row for row in machines.every(tx)}
-    found = []
-    for node in nodes:
-        row, open_rows = rows.get(node.id), allocation_rows.on_agent(tx, node.id)
-        held = {slot: one.id for one in open_rows for slot in _slots_on(one, node.id)}
-        off: dict[str, Any] = {} if row is None else json.loads(row.disabled_slots)
-        slots = tuple(
-            SlotView(
-                device.id,
-                device,
-                str(device.id) not in off,
-                bool(off.get(str(device.id), {}).get("draining")),
-                held.get(device.id),
-            )
-            for device in node.devices
+    held: dict[str, dict[int, str]] = {}
+    on_agent: dict[str, list[str]] = {}
+    for one in allocation_rows.holding(tx):
+        for agent_id, slots in json.loads(one.nodes):
+            on_agent.setdefault(agent_id, []).append(one.id)
+            held.setdefault(agent_id, {}).update(dict.fromkeys(slots, one.id))
+    return [_view(node, rows.get(node.id), held.get(node.id, {}), on_agent.get(node.id, [])) for node in nodes]
+
+
+def _view(node: Node, row: Any | None, held: Mapping[int, str], on_agent: Sequence[str]) -> AgentView:
+    off: dict[str, Any] = {} if row is None else json.loads(row.disabled_slots)
+    slots = tuple(
+        SlotView(
+            device.id,
+            device,
+            str(device.id) not in off,
+            bool(off.get(str(device.id), {}).get("draining")),
+            held.get(device.id),
         )
-        enabled, draining = (True, False) if row is None else (row.enabled, row.draining)
-        since = 0 if row is None else row.registered_at
-        ids = tuple(one.id for one in open_rows)
-        found.append(AgentView(node.id, node.address, node.pool, enabled, draining, since, slots, ids))
-    return found
+        for device in node.devices
+    )
+    enabled, draining = (True, False) if row is None else (row.enabled, row.draining)
+    since = 0 if row is None else row.registered_at
+    return AgentView(node.id, node.address, node.pool, enabled, draining, since, slots, tuple(on_agent))
 
 
 def enable(tx: Tx, agent_id: str) -> None:

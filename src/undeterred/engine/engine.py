@@ -26,7 +26,7 @@ from undeterred.engine.services.observer import ObserverService
 from undeterred.engine.services.supervisor import ServiceState
 from undeterred.engine.services.webhooks import Sender
 from undeterred.engine.sharing import Sharing
-from undeterred.engine.specs import Ground
+from undeterred.engine.specs import Ground, defaults_by_pool
 from undeterred.engine.waiters import Waiters
 from undeterred.engine.webhooks import Webhooks
 from undeterred.store import allocations, cluster
@@ -58,14 +58,14 @@ class Engine:
         self.log = MasterLog(waiters)
         self.service_states: Callable[[], list[ServiceState]] = list
         self.pools = pools_of(settings.resource_manager, settings.resource_pools)
-        self.ground = Ground(cluster_id, master_url, settings)
+        self.ground = Ground(cluster_id, master_url, settings, defaults_by_pool(settings, self.pools))
         self.search = Searches()
         self.sharing = Sharing()
         self.webhooks = Webhooks(settings.webhooks.base_url)
         self.sender = Sender(db, settings.webhooks, clock)
         self.reports = Reports(db, self.webhooks.metrics)
         self.routes = Routes(clock)
-        self.observer = ObserverService(db, clock, self.launchers)
+        self.observer = ObserverService(db, clock, self.launchers, waiters)
         self.flow = Flow(self.search, refuse_too_few_nodes=settings.launch_error)
         self.rendezvous: Meetings[int] = Meetings()
         self.gatherings: Meetings[Any] = Meetings()

@@ -1,14 +1,14 @@
 """From the rows of an allocation to the `LaunchSpec` of its start: everything a launcher needs, as plain data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.settings import Settings
 from undeterred.core.config.schema import DEFAULT_IMAGES
 from undeterred.core.config.tcd import combine
-from undeterred.core.pools import find, pools_of
+from undeterred.core.pools import Pool, find, pools_of
 from undeterred.launch.spec import (
     TRIAL_ARGV,
     TRIAL_PORTS,
@@ -32,6 +32,8 @@ class Ground:
     cluster_id: str
     master_url: str
     settings: Settings
+    defaults: Mapping[str, Tree] = field(default_factory=dict)
+    """Task container defaults by resource pool."""
     master_cert_file: str = ""
     master_cert_name: str = ""
 
@@ -48,11 +50,10 @@ class Material:
     workspace: Any | None
     latest_checkpoint: str | None
     steps_completed: int
-    context: bytes
 
 
 def gather(tx: Tx, allocation_id: str) -> Material:
-    """Read everything. Raises NotFound when something has been deleted."""
+    """Read everything but the context. Raises NotFound when something has been deleted."""
     allocation = allocations.get(tx, allocation_id)
     task = tasks.get(tx, allocation.task_id)
     run_id = runs.of_task(tx, task.id)
@@ -68,14 +69,19 @@ def gather(tx: Tx, allocation_id: str) -> Material:
         None if task.workspace_id is None else workspaces.get(tx, task.workspace_id),
         checkpoint,
         steps,
-        b"" if task.context_digest is None else blobs.read(tx, task.context_digest),
     )
 
 
-def build(material: Material, ground: Ground, token: str, device_kind: str) -> LaunchSpec:
+def context(tx: Tx, material: Material) -> bytes:
+    """The context directory as a tar archive, empty when there is none. Raises NotFound when it has been deleted."""
+    digest = material.task.context_digest
+    return b"" if digest is None else blobs.read(tx, digest)
+
+
+def build(material: Material, context: bytes, ground: Ground, token: str, device_kind: str) -> LaunchSpec:
     """The specification; `device_kind` (cpu, cuda or rocm) chooses among the variables of the configuration."""
     allocation, config = material.allocation, material.config
-    defaults = task_defaults(ground.settings, allocation.resource_pool)
+    defaults = ground.defaults.get(allocation.resource_pool) or {}
     environment: Tree = config.get("environment") or {}
     nodes = tuple(NodeAsk(len(slots), node=agent, slot_ids=tuple(slots)) for agent, slots in json.loads(allocation.nodes))
     storage: Tree = config.get("checkpoint_storage") or {}
@@ -101,7 +107,7 @@ def build(material: Material, ground: Ground, token: str, device_kind: str) -> L
         user_env=_variables(environment, device_kind),
         port_names=tuple(launch.get("port_names") or ()) if material.run is None else TRIAL_PORTS,
         files={path: text.encode() for path, text in (launch.get("files") or {}).items()},
-        context=material.context,
+        context=context,
         startup_hook=str(defaults.get("startup_hook") or ""),
         shared_fs=storage.get("host_path") if storage.get("type") == "shared_fs" else None,
         options=_options(config, defaults, material.run is None),
@@ -114,6 +120,11 @@ def task_defaults(settings: Settings, pool_name: str) -> Tree:
     """The task container defaults of a pool, its own over the server's."""
     pool = find(pools_of(settings.resource_manager, settings.resource_pools), pool_name)
     return combine(settings.task_container_defaults, None if pool is None else pool.task_container_defaults)
+
+
+def defaults_by_pool(settings: Settings, pools: Sequence[Pool]) -> dict[str, Tree]:
+    """The same for all pools. Raises Invalid for settings that are wrong."""
+    return {pool.name: combine(settings.task_container_defaults, pool.task_container_defaults) for pool in pools}
 
 
 def summary(spec: LaunchSpec) -> str:

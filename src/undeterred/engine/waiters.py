@@ -30,6 +30,13 @@ class Waiters:
                     if not waiting:
                         del self._events[key]
 
+    def subscribe(self, *keys: Hashable) -> asyncio.Event:
+        """The same without an end, for what lives as long as the process."""
+        event = asyncio.Event()
+        for key in keys:
+            self._events.setdefault(key, set()).add(event)
+        return event
+
     def wake(self, keys: Iterable[Hashable]) -> None:
         """Set every event that waits for one of the keys."""
         for key in keys:

@@ -7,7 +7,10 @@ import sqlalchemy as sa
 
 from undeterred.store import dialect
 from undeterred.store.database import Tx
+from undeterred.store.fast import Prepared
 from undeterred.store.schema.cluster import agents
+
+_EVERY = Prepared(sa.select(agents).order_by(agents.c.id))
 
 
 def sizes(tx: Tx, pool: str) -> list[int]:
@@ -29,7 +32,7 @@ def keep_only(tx: Tx, agent_ids: Collection[str]) -> None:
 
 def every(tx: Tx) -> list[Any]:
     """All agents ever seen, by id."""
-    return tx.rows(sa.select(agents).order_by(agents.c.id))
+    return _EVERY.rows(tx)
 
 
 def locked(tx: Tx, agent_id: str) -> Any | None:

@@ -7,21 +7,62 @@ import sqlalchemy as sa
 
 from undeterred.base.errors import NotFound
 from undeterred.store.database import Tx
+from undeterred.store.fast import Prepared, insert_row, update_row
 from undeterred.store.schema.tasks import allocations, jobs, tasks
 
 ENDED = "TERMINATED"
 
 _OPEN = allocations.c.state != sa.literal_column(f"'{ENDED}'")
+_ONE = sa.select(allocations).where(allocations.c.id == sa.bindparam("id"))
+_FIND = Prepared(_ONE)
+_LOCKED = Prepared(_ONE, locked=True)
+_OPEN_OF_TASK = Prepared(
+    sa.select(allocations).where(allocations.c.task_id == sa.bindparam("task"), _OPEN).order_by(allocations.c.id), locked=True
+)
+_OPEN_WITH_JOBS = Prepared(
+    sa.select(
+        allocations,
+        tasks.c.task_type,
+        tasks.c.name.label("task_name"),
+        tasks.c.job_id,
+        jobs.c.kind.label("job_kind"),
+        jobs.c.user_id.label("job_user_id"),
+        jobs.c.workspace_id.label("job_workspace_id"),
+        jobs.c.priority,
+        jobs.c.weight,
+        jobs.c.queue_position,
+        jobs.c.max_slots,
+        jobs.c.submitted_at,
+    )
+    .join(tasks, tasks.c.id == allocations.c.task_id)
+    .outerjoin(jobs, jobs.c.id == tasks.c.job_id)
+    .where(_OPEN)
+    .order_by(allocations.c.queued_at, allocations.c.id)
+)
+_HELD = sa.select(allocations.c.id, allocations.c.agent_id, allocations.c.nodes).where(_OPEN, allocations.c.agent_id.is_not(None))
+_HOLDING = Prepared(_HELD.order_by(allocations.c.queued_at, allocations.c.id))
+_WAITING = Prepared(
+    sa.select(allocations.c.id, allocations.c.waiting_reason).where(
+        _OPEN, allocations.c.state == sa.literal_column("'PENDING'"), allocations.c.resource_pool == sa.bindparam("pool")
+    )
+)
+_WITH_HANDLE = Prepared(
+    sa.select(allocations, tasks.c.launch)
+    .join(tasks, tasks.c.id == allocations.c.task_id)
+    .where(_OPEN, allocations.c.handle.is_not(None))
+    .order_by(allocations.c.queued_at, allocations.c.id)
+)
 
 
 def create(tx: Tx, allocation_id: str, task_id: str, **columns: Any) -> None:
     """Store a new allocation that waits for slots from now on."""
-    tx.insert(allocations, id=allocation_id, task_id=task_id, state="PENDING", queued_at=tx.now, **columns)
+    place = {"id": allocation_id, "task_id": task_id, "state": "PENDING", "queued_at": tx.now}
+    insert_row(tx, allocations, place | columns)
 
 
 def find(tx: Tx, allocation_id: str) -> Any | None:
     """An allocation, or None."""
-    return tx.row(sa.select(allocations).where(allocations.c.id == allocation_id))
+    return _FIND.first(tx, id=allocation_id)
 
 
 def get(tx: Tx, allocation_id: str) -> Any:
@@ -34,7 +75,7 @@ def get(tx: Tx, allocation_id: str) -> Any:
 
 def locked(tx: Tx, allocation_id: str) -> Any:
     """The same, held until the commit; raises NotFound."""
-    row = tx.locked(sa.select(allocations).where(allocations.c.id == allocation_id))
+    row = _LOCKED.first(tx, id=allocation_id)
     if row is None:
         raise NotFound(f"allocation {allocation_id[:120]} not found")
     return row
@@ -42,12 +83,12 @@ def locked(tx: Tx, allocation_id: str) -> Any:
 
 def update(tx: Tx, allocation_id: str, **columns: Any) -> None:
     """Change columns of one allocation."""
-    tx.run(sa.update(allocations).where(allocations.c.id == allocation_id).values(**columns))
+    update_row(tx, allocations, allocation_id, columns)
 
 
 def open_of_task(tx: Tx, task_id: str) -> Any | None:
     """The allocation of a task that is not over, held until the commit, or None."""
-    return tx.locked(sa.select(allocations).where(allocations.c.task_id == task_id, _OPEN).order_by(allocations.c.id))
+    return _OPEN_OF_TASK.first(tx, task=task_id)
 
 
 def last_of_task(tx: Tx, task_id: str) -> Any | None:
@@ -84,43 +125,17 @@ def states(tx: Tx, allocation_ids: Collection[str]) -> dict[str, str]:
 
 def with_handle(tx: Tx) -> list[Any]:
     """Allocations that a launcher has taken and that are not over, with `launch` of their task, in order of their requests."""
-    query = (
-        sa.select(allocations, tasks.c.launch)
-        .join(tasks, tasks.c.id == allocations.c.task_id)
-        .where(_OPEN, allocations.c.handle.is_not(None))
-    )
-    return tx.rows(query.order_by(allocations.c.queued_at, allocations.c.id))
+    return _WITH_HANDLE.rows(tx)
 
 
 def open_with_jobs(tx: Tx) -> list[Any]:
     """Every allocation that is not over, with its task and job as the scheduler needs them, in order of their requests."""
-    query = (
-        sa.select(
-            allocations,
-            tasks.c.task_type,
-            tasks.c.name.label("task_name"),
-            tasks.c.job_id,
-            jobs.c.kind.label("job_kind"),
-            jobs.c.user_id.label("job_user_id"),
-            jobs.c.workspace_id.label("job_workspace_id"),
-            jobs.c.priority,
-            jobs.c.weight,
-            jobs.c.queue_position,
-            jobs.c.max_slots,
-            jobs.c.submitted_at,
-        )
-        .join(tasks, tasks.c.id == allocations.c.task_id)
-        .outerjoin(jobs, jobs.c.id == tasks.c.job_id)
-        .where(_OPEN)
-        .order_by(allocations.c.queued_at, allocations.c.id)
-    )
-    return tx.rows(query)
+    return _OPEN_WITH_JOBS.rows(tx)
 
 
-def holding(tx: Tx, pool: str) -> list[Any]:
-    """Id, nodes and stop marks of a pool's allocations that hold slots."""
-    query = sa.select(allocations.c.id, allocations.c.nodes, allocations.c.preempt_at, allocations.c.kill_at)
-    return tx.rows(query.where(_OPEN, allocations.c.state != "PENDING", allocations.c.resource_pool == pool))
+def holding(tx: Tx) -> list[Any]:
+    """Id, agent of the first rank and nodes of every allocation that holds slots, in order of their requests."""
+    return _HOLDING.rows(tx)
 
 
 def on_agent(tx: Tx, agent_id: str) -> list[Any]:
@@ -131,8 +146,7 @@ def on_agent(tx: Tx, agent_id: str) -> list[Any]:
 
 def set_waiting_reasons(tx: Tx, pool: str, reasons: Mapping[str, str]) -> None:
     """Why allocations of a pool wait, by id; only what changed is written."""
-    query = sa.select(allocations.c.id, allocations.c.waiting_reason)
-    for row in tx.rows(query.where(_OPEN, allocations.c.state == "PENDING", allocations.c.resource_pool == pool)):
+    for row in _WAITING.rows(tx, pool=pool):
         reason = reasons.get(row.id)
         if reason != row.waiting_reason:
             update(tx, row.id, waiting_reason=reason)

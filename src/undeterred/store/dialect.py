@@ -123,9 +123,9 @@ def _insert(connection: sa.Connection, table: sa.Table) -> Any:
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def lock(connection: sa.Connection, statement: sa.Select[Any]) -> sa.Select[Any]:
-    """The same query holding its rows until commit; SQLite has one writer and needs nothing."""
-    return statement if connection.dialect.name == "sqlite" else statement.with_for_update()
+def lock(connection: sa.Connection, statement: sa.Select[Any], of: sa.Table | None = None) -> sa.Select[Any]:
+    """The same query holding its rows (of a join: those of one table) until commit; SQLite has one writer and needs nothing."""
+    return statement if connection.dialect.name == "sqlite" else statement.with_for_update(of=of)
 
 
 def ilike(connection: sa.Connection, column: Any, pattern: str) -> sa.ColumnElement[bool]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from undeterred.base.errors import NotFound
 from undeterred.store import dialect
 from undeterred.store.database import Tx
+from undeterred.store.fast import Prepared, update_row
 from undeterred.store.schema.experiments import experiments, runs
 from undeterred.store.schema.spaces import projects, workspaces
 from undeterred.store.schema.tasks import run_tasks
@@ -16,7 +17,10 @@ _TARGET = (
     sa.select(experiments, projects.c.workspace_id, workspaces.c.user_id.label("workspace_owner"))
     .join(projects, projects.c.id == experiments.c.project_id)
     .join(workspaces, workspaces.c.id == projects.c.workspace_id)
+    .where(experiments.c.id == sa.bindparam("id"))
 )
+_GET = Prepared(_TARGET)
+_LOCKED = Prepared(_TARGET, locked=True, of=experiments)
 
 
 def create(tx: Tx, **columns: Any) -> int:
@@ -26,14 +30,12 @@ def create(tx: Tx, **columns: Any) -> int:
 
 def get(tx: Tx, experiment_id: int) -> Any:
     """An experiment with its workspace (`workspace_id`, `workspace_owner`); raises NotFound."""
-    return _found(tx.row(_TARGET.where(experiments.c.id == experiment_id)), experiment_id)
+    return _found(_GET.first(tx, id=experiment_id), experiment_id)
 
 
 def locked(tx: Tx, experiment_id: int) -> Any:
     """The same, held until the commit: of the rows of a lifecycle the experiment is locked first."""
-    row = tx.locked(sa.select(experiments.c.id).where(experiments.c.id == experiment_id))
-    _found(row, experiment_id)
-    return get(tx, experiment_id)
+    return _found(_LOCKED.first(tx, id=experiment_id), experiment_id)
 
 
 def lock_of_runs(tx: Tx, run_ids: Collection[int]) -> None:
@@ -47,7 +49,7 @@ def update(tx: Tx, experiment_id: int, **columns: Any) -> None:
     """Change columns of one experiment."""
     if "config" in columns or "project_id" in columns:
         columns["values_stale"] = True
-    tx.run(sa.update(experiments).where(experiments.c.id == experiment_id).values(**columns))
+    update_row(tx, experiments, experiment_id, columns)
 
 
 def delete(tx: Tx, experiment_id: int) -> None:

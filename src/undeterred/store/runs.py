@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from undeterred.base.errors import NotFound
 from undeterred.store.database import Tx
+from undeterred.store.fast import Prepared, insert_counted, insert_row, update_row
 from undeterred.store.schema.experiments import experiments, runs
 from undeterred.store.schema.spaces import projects, workspaces
 from undeterred.store.schema.tasks import run_tasks
@@ -26,13 +27,22 @@ _TARGET = (
 )
 _SEARCHED = frozenset(("hparams", "metadata", "summary_metrics", "project_id"))
 """Columns from which values to search by are made."""
-_OF_TASK = sa.select(run_tasks.c.run_id).where(run_tasks.c.task_id == sa.bindparam("task"))
+_ID: sa.BindParameter[int] = sa.bindparam("id")
+_GET = Prepared(_TARGET.where(runs.c.id == _ID))
+_LOCKED = Prepared(sa.select(runs).where(runs.c.id == _ID), locked=True)
+_OF_TASK = Prepared(sa.select(run_tasks.c.run_id).where(run_tasks.c.task_id == sa.bindparam("task")))
+_TASKS = Prepared(sa.select(run_tasks.c.task_id).where(run_tasks.c.run_id == _ID).order_by(run_tasks.c.seq))
+_BY_REQUEST = Prepared(
+    sa.select(runs).where(runs.c.experiment_id == sa.bindparam("experiment"), runs.c.request_id == sa.bindparam("request"))
+)
+_WAITING_FOR = Prepared(sa.select(runs).where(runs.c.waits_for == _ID).order_by(runs.c.id))
 
 
 def create(tx: Tx, experiment_id: int, project_id: int, *, numbered: bool = True, **columns: Any) -> int:
     """Store a new run with the next local number of its project (0 unless `numbered`); its id."""
     local_id = next_local_id(tx, project_id) if numbered else 0
-    return tx.insert(runs, experiment_id=experiment_id, project_id=project_id, local_id=local_id, start_time=tx.now, **columns)
+    place = {"experiment_id": experiment_id, "project_id": project_id, "local_id": local_id, "start_time": tx.now}
+    return insert_counted(tx, runs, place | columns)
 
 
 def next_local_id(tx: Tx, project_id: int) -> int:
@@ -48,7 +58,7 @@ def next_local_id(tx: Tx, project_id: int) -> int:
 
 def get(tx: Tx, run_id: int) -> Any:
     """A run with its owner and workspace; raises NotFound."""
-    row = tx.row(_TARGET.where(runs.c.id == run_id))
+    row = _GET.first(tx, id=run_id)
     if row is None:
         raise NotFound(f"trial {run_id} not found")
     return row
@@ -56,7 +66,7 @@ def get(tx: Tx, run_id: int) -> Any:
 
 def locked(tx: Tx, run_id: int) -> Any:
     """The row alone, held until the commit (lock its experiment first); raises NotFound."""
-    row = tx.locked(sa.select(runs).where(runs.c.id == run_id))
+    row = _LOCKED.first(tx, id=run_id)
     if row is None:
         raise NotFound(f"trial {run_id} not found")
     return row
@@ -64,23 +74,23 @@ def locked(tx: Tx, run_id: int) -> Any:
 
 def of_task(tx: Tx, task_id: str) -> int | None:
     """The run that a task belongs to, or None for tasks that are no trials."""
-    found: int | None = tx.value(_OF_TASK, {"task": task_id})
+    found: int | None = _OF_TASK.value(tx, task=task_id)
     return found
 
 
 def task_ids(tx: Tx, run_id: int) -> list[str]:
     """The tasks of a run, oldest first."""
-    return tx.values(sa.select(run_tasks.c.task_id).where(run_tasks.c.run_id == run_id).order_by(run_tasks.c.seq))
+    return _TASKS.values(tx, id=run_id)
 
 
 def link_task(tx: Tx, run_id: int, task_id: str, seq: int) -> None:
     """Note that a task belongs to a run; `seq` counts the continues before it."""
-    tx.insert(run_tasks, run_id=run_id, task_id=task_id, seq=seq)
+    insert_row(tx, run_tasks, {"run_id": run_id, "task_id": task_id, "seq": seq})
 
 
 def by_request(tx: Tx, experiment_id: int, request_id: str) -> Any | None:
     """The run that a search calls so, or None."""
-    return tx.row(sa.select(runs).where(runs.c.experiment_id == experiment_id, runs.c.request_id == request_id))
+    return _BY_REQUEST.first(tx, experiment=experiment_id, request=request_id)
 
 
 def by_external_id(tx: Tx, experiment_id: int, external_id: str) -> Any | None:
@@ -110,14 +120,14 @@ def with_progress(tx: Tx, experiment_id: int) -> list[Any]:
 
 def waiting_for(tx: Tx, run_id: int) -> list[Any]:
     """The runs that take the place of this one once it is gone."""
-    return tx.rows(sa.select(runs).where(runs.c.waits_for == run_id).order_by(runs.c.id))
+    return _WAITING_FOR.rows(tx, id=run_id)
 
 
 def update(tx: Tx, run_id: int, **columns: Any) -> None:
     """Change columns of one run."""
     if not _SEARCHED.isdisjoint(columns):
         columns["values_stale"] = True
-    tx.run(sa.update(runs).where(runs.c.id == run_id).values(**columns))
+    update_row(tx, runs, run_id, columns)
 
 
 def silent(tx: Tx, before: int) -> list[Any]:

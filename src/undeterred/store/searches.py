@@ -6,14 +6,17 @@ import sqlalchemy as sa
 
 from undeterred.base.errors import NotFound
 from undeterred.store.database import Tx
+from undeterred.store.fast import Prepared, insert_row
 from undeterred.store.schema.experiments import search_events, search_snapshots
 
-_LAST = sa.select(sa.func.max(search_events.c.seq)).where(search_events.c.experiment_id == sa.bindparam("experiment"))
+_LAST = Prepared(
+    sa.select(sa.func.max(search_events.c.seq).label("seq")).where(search_events.c.experiment_id == sa.bindparam("experiment"))
+)
 
 
 def last_seq(tx: Tx, experiment_id: int) -> int:
     """Number of the last event; 0 for the start (the initial actions), -1 for a search that has not begun."""
-    found = tx.value(_LAST, {"experiment": experiment_id})
+    found = _LAST.value(tx, experiment=experiment_id)
     return -1 if found is None else int(found)
 
 
@@ -28,7 +31,8 @@ def start(tx: Tx, experiment_id: int) -> str:
 
 def append(tx: Tx, experiment_id: int, seq: int, event: str, actions: str) -> None:
     """Add one entry: canonical JSON of the event (for the start: of the inputs) and of what was decided."""
-    tx.insert(search_events, experiment_id=experiment_id, seq=seq, at=tx.now, event=event, actions=actions)
+    entry = {"experiment_id": experiment_id, "seq": seq, "at": tx.now, "event": event, "actions": actions}
+    insert_row(tx, search_events, entry)
 
 
 def after(tx: Tx, experiment_id: int, seq: int, limit: int | None = None) -> list[Any]:

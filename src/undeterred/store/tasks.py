@@ -7,22 +7,24 @@ import sqlalchemy as sa
 
 from undeterred.base.errors import NotFound
 from undeterred.store.database import Tx
+from undeterred.store.fast import Prepared, insert_row, update_row
 from undeterred.store.schema.spaces import workspaces
 from undeterred.store.schema.tasks import excluded_nodes, tasks
 
 _TARGET = sa.select(tasks, workspaces.c.user_id.label("workspace_owner")).outerjoin(
     workspaces, workspaces.c.id == tasks.c.workspace_id
 )
+_FIND = Prepared(_TARGET.where(tasks.c.id == sa.bindparam("id")))
 
 
 def create(tx: Tx, task_id: str, task_type: str, **columns: Any) -> None:
     """Store a new task, started now."""
-    tx.insert(tasks, id=task_id, task_type=task_type, start_time=tx.now, **columns)
+    insert_row(tx, tasks, {"id": task_id, "task_type": task_type, "start_time": tx.now} | columns)
 
 
 def find(tx: Tx, task_id: str) -> Any | None:
     """A task with the owner of its workspace, or None."""
-    return tx.row(_TARGET.where(tasks.c.id == task_id))
+    return _FIND.first(tx, id=task_id)
 
 
 def get(tx: Tx, task_id: str) -> Any:
@@ -35,7 +37,7 @@ def get(tx: Tx, task_id: str) -> Any:
 
 def update(tx: Tx, task_id: str, **columns: Any) -> None:
     """Change columns of one task."""
-    tx.run(sa.update(tasks).where(tasks.c.id == task_id).values(**columns))
+    update_row(tx, tasks, task_id, columns)
 
 
 def next_allocation(tx: Tx, task_id: str) -> int:

@@ -99,13 +99,16 @@ class LauncherService:
 
     async def _start(self, launcher: Launcher, allocation_id: str) -> None:
         try:
-            material = await self._db.read(lambda tx: specs.gather(tx, allocation_id))
             token = new_secret()
-            if not await self._db.write(lambda tx: _intend(tx, allocation_id, material.owner.id, token)):
+            material = await self._db.write(lambda tx: _intend(tx, allocation_id, token))
+            if material is None:
                 return
+            context = b""
+            if material.task.context_digest is not None:
+                context = await self._db.read(lambda tx: specs.context(tx, material))
             slots = json.loads(material.allocation.slot_ids)
             kind = self._launchers.device_kind(material.allocation.agent_id, slots)
-            spec = await asyncio.to_thread(specs.build, material, self._ground, token, kind)
+            spec = specs.build(material, context, self._ground, token, kind)
             handle = await launcher.submit(spec)
         except (Invalid, Unsupported, NotFound) as failure:
             await self._close(allocation_id, Cause.REJECTED, str(failure))
@@ -146,10 +149,11 @@ def _to_do(tx: Tx) -> list[Any]:
     ]
 
 
-def _intend(tx: Tx, allocation_id: str, user_id: int, token: str) -> bool:
-    """Write the credential that the task will have; False when it is not to be started any more."""
+def _intend(tx: Tx, allocation_id: str, token: str) -> specs.Material | None:
+    """Write the credential that the task will have, and read what it needs; None when it is not to be started any more."""
     row = rows.locked(tx, allocation_id)
     if row.state == rows.ENDED or row.kill_at is not None:
-        return False
-    sessions.create(tx, user_id, token, kind="allocation", allocation_id=allocation_id)
-    return True
+        return None
+    material = specs.gather(tx, allocation_id)
+    sessions.create(tx, material.owner.id, token, kind="allocation", allocation_id=allocation_id)
+    return material

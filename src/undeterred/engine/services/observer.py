@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from undeterred.base import json
@@ -16,6 +16,7 @@ from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.core.loglines import LogLine
 from undeterred.engine import allocations, keys, logs
 from undeterred.engine.launchers import Launchers
+from undeterred.engine.waiters import Waiters
 from undeterred.launch.launcher import Handle, Launcher, Line, Offsets, Status, TaskState
 from undeterred.store import allocations as rows
 from undeterred.store import tasks
@@ -27,6 +28,8 @@ QUICKEST = 0.1
 SLOWEST = 0.8
 """Seconds between two looks at the log of a task: quick while it writes, slower while it is silent."""
 AFTER_FAILURE = 5.0
+READ_AGAIN = 2.0
+"""Seconds after which the allocations that run are read again although nothing was said of them."""
 AT_ONCE = 16
 
 
@@ -36,6 +39,9 @@ class _Watched:
 
     pause: float = QUICKEST
     next_look: float = 0.0
+    offsets: Offsets = field(default_factory=Offsets)
+    started: bool = False
+    ready: bool = False
 
 
 class ObserverService:
@@ -44,12 +50,16 @@ class ObserverService:
     name = "observer"
     wakes = (keys.OBSERVER,)
 
-    def __init__(self, db: Database, clock: Clock, launchers: Launchers) -> None:
+    def __init__(self, db: Database, clock: Clock, launchers: Launchers, waiters: Waiters) -> None:
         self._db = db
         self._clock = clock
         self._launchers = launchers
         self._watched: dict[str, _Watched] = {}
         self._urgent: set[str] = set()
+        self._live: list[Any] = []
+        self._changed = waiters.subscribe(keys.OBSERVER)
+        self._changed.set()
+        self._read_again = 0.0
 
     @property
     def period(self) -> float:
@@ -62,10 +72,11 @@ class ObserverService:
 
     async def run_once(self) -> None:
         """Look at those whose turn it is. What goes wrong with one does not hold the others up."""
-        live = await self._db.read(rows.with_handle)
-        self._watched = {row.id: self._watched.get(row.id) or _Watched() for row in live}
         urgent, self._urgent = self._urgent, set()
         now = self._clock.monotonic()
+        if self._changed.is_set() or now >= self._read_again:
+            await self._read()
+        live = self._live
         limit = asyncio.Semaphore(AT_ONCE)
 
         async def one(row: Any) -> None:
@@ -78,6 +89,15 @@ class ObserverService:
 
         await asyncio.gather(*(one(row) for row in live if row.id in urgent or self._watched[row.id].next_look <= now))
 
+    async def _read(self) -> None:
+        """Which allocations run. Between two readings only their logs are looked at."""
+        self._changed.clear()
+        self._live = await self._db.read(rows.with_handle)
+        self._watched = {row.id: self._watched.get(row.id) or _Watched() for row in self._live}
+        for row in self._live:
+            self._watched[row.id].offsets = offsets_of(row.log_offsets)
+        self._read_again = self._clock.monotonic() + READ_AGAIN
+
     async def _look(self, row: Any) -> None:
         launcher = self._launchers.of_pool(row.resource_pool)
         if launcher is None:
@@ -86,14 +106,15 @@ class ObserverService:
         status = await launcher.status(handle)
         if status.state is TaskState.UNKNOWN:
             return
-        if status.state is not TaskState.PENDING and row.ports is None:
+        watched = self._watched[row.id]
+        if status.state is not TaskState.PENDING and row.ports is None and not watched.started:
             await self._started(row, status)
+            watched.started = True
         wrote, complete = await self._read_log(launcher, handle, row)
         if status.terminal and complete:
             await self._ended(launcher, handle, row, status)
-        elif not status.terminal and not row.is_ready:
-            await self._probe(row, status)
-        watched = self._watched[row.id]
+        elif not status.terminal and not row.is_ready and not watched.ready:
+            watched.ready = await self._probe(row, status)
         watched.pause = QUICKEST if wrote or status.terminal else min(SLOWEST, watched.pause * 1.5)
         watched.next_look = self._clock.monotonic() + watched.pause
 
@@ -102,13 +123,13 @@ class ObserverService:
 
     async def _read_log(self, launcher: Launcher, handle: Handle, row: Any) -> tuple[bool, bool]:
         """Store what was written since the last look; whether there was anything, and whether nothing more will come."""
-        offsets, wrote = offsets_of(row.log_offsets), False
+        watched, wrote = self._watched[row.id], False
         while True:
-            read = await launcher.read_lines(handle, offsets)
-            if read.offsets != offsets:
+            read = await launcher.read_lines(handle, watched.offsets)
+            if read.offsets != watched.offsets:
                 lines = [_line(row, line) for line in read.lines]
                 await self._db.write(lambda tx, lines=lines, after=read.offsets: _store(tx, row, lines, after))  # type: ignore[misc]
-                offsets, wrote = read.offsets, True
+                watched.offsets, wrote = read.offsets, True
             if not read.more:
                 return wrote, read.complete
 
@@ -117,17 +138,18 @@ class ObserverService:
             current = rows.locked(tx, row.id)
             allocations.exited(tx, current, exit_of(current, status))
 
+        self._changed.set()
         await self._db.write(close)
         await launcher.release(handle)
 
-    async def _probe(self, row: Any, status: Status) -> None:
-        """A task with a port of its own is ready when something listens there; one without any when it runs."""
+    async def _probe(self, row: Any, status: Status) -> bool:
+        """A task with a port of its own is ready when something listens there; one without any when it runs. Whether it is."""
         if row.launch is None:
-            return
+            return False
         variable = json.loads(row.launch)["ready_port"]
         port = dict(status.ports).get(variable)
         if variable and (port is None or not await _listens(status.addresses[0], port)):
-            return
+            return False
 
         def serves(tx: Tx) -> None:
             allocations.ready(tx, row.id)
@@ -135,6 +157,7 @@ class ObserverService:
                 logs.say(tx, row.task_id, f"Service of {row.id} is available", allocation_id=row.id)
 
         await self._db.write(serves)
+        return True
 
 
 def exit_of(row: Any, status: Status) -> ExitFacts:

@@ -62,7 +62,7 @@ def snapshot_all(tx: Tx, pools: Sequence[Pool], nodes: Sequence[Node]) -> dict[s
 
 def apply(tx: Tx, pool: str, plan: schedule.Plan, nodes: Sequence[Node]) -> None:
     """Do what a plan says, line by line, as far as its allocations and slots are still as the plan saw them."""
-    taken = {(agent, slot) for row in rows.holding(tx, pool) for agent, slots in json.loads(row.nodes) for slot in slots}
+    taken = {(agent, slot) for row in rows.holding(tx) for agent, slots in json.loads(row.nodes) for slot in slots}
     usable = {view.id for view in agents.views(tx, nodes) if view.enabled}
     for allocation_id, places in plan.start:
         wanted = {(agent, slot) for agent, slots in places for slot in slots}
