@@ -1,0 +1,91 @@
+"""The files of an experiment."""
+
+import base64
+import io
+import tarfile
+from typing import Any
+
+import pytest
+
+from tests.api import unmanaged, worlds
+from tests.conftest import make_settings
+from tests.support import Client
+from undeterred.base.settings import Settings
+
+CONFIG = "{name: m, entrypoint: x, searcher: {name: single, metric: loss}}"
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Roles decide where a test is marked so."""
+    return make_settings(security__authz__type="rbac" if "rbac" in request.node.name else "basic")
+
+
+def file(path: str, content: bytes = b"", kind: int = 48) -> dict[str, Any]:
+    """A file as clients send it."""
+    return {"path": path, "content": base64.b64encode(content).decode(), "type": kind, "mode": 33188, "mtime": "1600000000"}
+
+
+FILES = [file("x.py", b"print(1)\n"), file("sub", kind=53), file("sub/y.bin", b"\x00\x01")]
+
+
+async def create(client: Client, **body: Any) -> int:
+    """A new experiment with files."""
+    made = await client.ok("POST", "experiments", {"config": CONFIG, "modelDefinition": FILES, **body})
+    return int(made["experiment"]["id"])
+
+
+async def test_the_whole(client: Client) -> None:
+    """A tar.gz in base64; an empty one for an experiment without files."""
+    for e, names in ((await create(client), ["x.py", "sub", "sub/y.bin"]), (await unmanaged.experiment(client), [])):
+        text = (await client.ok("GET", f"experiments/{e}/model_def"))["b64Tgz"]
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:gz") as tar:
+            assert tar.getnames() == names
+
+
+async def test_the_tree(client: Client) -> None:
+    """Files inside their folders, in the order of the archive."""
+    e = await create(client)
+    first, folder = (await client.ok("GET", f"experiments/{e}/file_tree"))["files"]
+    assert first == {
+        "path": "x.py",
+        "name": "x.py",
+        "modifiedTime": "2020-09-13T12:26:40Z",
+        "contentLength": 9,
+        "isDir": False,
+        "contentType": "text/plain; charset=utf-8",
+        "files": [],
+    }
+    assert (folder["isDir"], folder["path"], folder["contentLength"]) == (True, "sub", 0)
+    assert [(one["path"], one["name"], one["contentType"]) for one in folder["files"]] == [
+        ("sub/y.bin", "y.bin", "application/octet-stream")
+    ]
+    assert (await client.ok("GET", f"experiments/{await unmanaged.experiment(client)}/file_tree"))["files"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("x.py", 200), ("./x.py", 200), ("nope", 404), ("", 400), ("sub", 400), ("../x.py", 400), ("/x.py", 400)]
+)
+async def test_one_file(client: Client, path: str, status: int) -> None:
+    """By its path; folders and paths that lead outside are refused."""
+    e = await create(client)
+    answer = await client.post(f"experiments/{e}/file", {"path": path})
+    assert answer.status == status
+    if status == 200:
+        assert answer.body == {"file": FILES[0]["content"]}
+
+
+async def test_rbac(client: Client) -> None:
+    """A stranger finds nothing, a viewer may read."""
+    space = await worlds.workspace(client, "w")
+    e = await create(client, projectId=(await worlds.project(client, space, "p"))["id"])
+    await worlds.user(client, "stranger")
+    await worlds.grant(client, await worlds.user(client, "viewer"), worlds.VIEWER, space)
+    for method, path, body in (
+        ("GET", f"experiments/{e}/model_def", None),
+        ("GET", f"experiments/{e}/file_tree", None),
+        ("POST", f"experiments/{e}/file", {"path": "x.py"}),
+    ):
+        assert (await client.call(method, path, body, user="stranger")).status == 404
+        assert (await client.call(method, path, body, user="viewer")).status == 200
+        assert (await client.call(method, path.replace(str(e), "99", 1), body)).status == 404
