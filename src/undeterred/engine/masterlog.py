@@ -54,7 +54,7 @@ class MasterLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one record; called from any thread."""
         message = f"{record.name}: {record.getMessage()}"
-        if record.exc_info is not None and record.exc_info[1] is not None:
+        if record.exc_info and record.exc_info[1] is not None:
             message += f": {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
         with self._guard:
             entry = Entry(self._next, int(record.created * SECOND), _level(record.levelno), message[:LONGEST])

@@ -68,7 +68,7 @@ async def _model_definition(call: Call, request: Request) -> Response:
     """The context directory that an experiment was submitted with."""
     experiment_id = _number(request.path_params["id"], "experiment id")
     archive = await files.archive(call, experiment_id)
-    return Response(archive, media_type="application/gzip", headers=_attached(f"experiment-{experiment_id}-model-def.tar.gz"))
+    return Response(archive, media_type="application/x-gtar", headers=_attached(f"experiment-{experiment_id}-model-def.tar.gz"))
 
 
 async def _model_file(call: Call, request: Request) -> Response:

@@ -6,6 +6,7 @@ import base64
 from undeterred.api.call import Call
 from undeterred.api.operation import operation
 from undeterred.api.views.common import when
+from undeterred.base.errors import NotFound
 from undeterred.core.rights import Right
 from undeterred.core.sniff import media_type
 from undeterred.engine import contexts
@@ -27,6 +28,8 @@ async def get_model_def(call: Call, req: m.GetModelDefRequest) -> m.GetModelDefR
 async def get_model_def_tree(call: Call, req: m.GetModelDefTreeRequest) -> m.GetModelDefTreeResponse:
     """Names, sizes, times and media types of the files of an experiment, as a tree."""
     packed = await archive(call, req.experiment_id)
+    if not packed:
+        raise NotFound(f"experiment {req.experiment_id} is unmanaged and has no files")
     return m.GetModelDefTreeResponse(files=_tree(await asyncio.to_thread(contexts.entries, packed)))
 
 
@@ -37,15 +40,19 @@ async def get_model_def_file(call: Call, req: m.GetModelDefFileRequest) -> m.Get
 
 
 async def archive(call: Call, experiment_id: int) -> bytes:
-    """The files of an experiment as a tar.gz, an empty one when it was submitted without any; raises NotFound or Forbidden."""
+    """The files of an experiment as a tar.gz, an empty one when it was submitted without any; raises NotFound or Forbidden.
 
-    def load(tx: Tx) -> bytes:
+    An unmanaged experiment has no files at all: no bytes.
+    """
+
+    def load(tx: Tx) -> tuple[bytes, bool]:
         row = experiments.get(tx, experiment_id)
         missing = f"experiment {experiment_id} not found"
         call.require(tx, Right.VIEW_EXPERIMENT_ARTIFACTS, workspace=row.workspace_id, owner=row.user_id, missing=missing)
-        return blobs.read(tx, row.context_digest) if row.context_digest else b""
+        return blobs.read(tx, row.context_digest) if row.context_digest else b"", row.unmanaged
 
-    return await call.read(load) or contexts.pack([])
+    packed, unmanaged = await call.read(load)
+    return packed if packed or unmanaged else contexts.pack([])
 
 
 async def one(call: Call, experiment_id: int, path: str) -> bytes:
