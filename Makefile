@@ -16,7 +16,7 @@ help: ## list the targets
 setup: $(STAMP) ## make .venv with undeterred, det and everything that development needs
 
 $(STAMP): pyproject.toml
-	@scripts/setup.sh $(PYTHON) $(VENV) '.[tasks,dev,browser,postgres,storage]'
+	@scripts/setup.sh $(PYTHON) $(VENV) '.[tasks,dev,browser,postgres,storage,optuna]'
 	@touch $(STAMP)
 
 demo: $(STAMP) ## start the server, train the example model with det, show its metrics; Ctrl-C ends it
@@ -33,6 +33,7 @@ check: $(STAMP) ## format, lint, types, import rules, file sizes, generated file
 	$(BIN)/python scripts/check_sizes.py
 	$(BIN)/python contract/generate.py --check
 	$(BIN)/python contract/openapi.py --check
+	$(BIN)/python scripts/compatibility.py --check
 
 format: $(STAMP) ## bring the code into the common form
 	$(BIN)/ruff format src tests contract bench scripts examples
@@ -55,14 +56,18 @@ conformance: $(STAMP) ## play the recorded conversations against a fresh server
 	@$(BIN)/python scripts/conformance.py
 
 recovery: $(STAMP) ## kill the real processes 20 times and compare what is stored with what was reported
-	$(PYTEST) tests/recovery
+	RECOVERY_KILLS=20 $(PYTEST) tests/recovery
+
+recovery-long: $(STAMP) ## the same a thousand times
+	RECOVERY_KILLS=1000 $(PYTEST) --timeout 36000 tests/recovery
 
 bench: $(STAMP) ## load a running server; writes bench/RESULTS.md
 	@$(BIN)/python bench/run.py
 
-contract: $(STAMP) ## regenerate messages, operations and the OpenAPI document
+contract: $(STAMP) ## regenerate messages, operations, the OpenAPI document and the compatibility table
 	$(BIN)/python contract/generate.py
 	$(BIN)/python contract/openapi.py
+	$(BIN)/python scripts/compatibility.py
 
 build: $(STAMP) ## a wheel in dist/
 	$(BIN)/uv build --wheel
@@ -70,6 +75,7 @@ build: $(STAMP) ## a wheel in dist/
 ci: ## what the continuous integration runs
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory recovery
 	@$(MAKE) --no-print-directory test-torch
 	@$(MAKE) --no-print-directory test-browser
 

@@ -5,7 +5,12 @@ from pathlib import Path
 
 LIMIT = 500
 ROOT = Path(__file__).parent.parent
-APART = {"src/undeterred/wire/operations.py", "src/undeterred/wire/messages", "tests/conformance"}
+APART = {
+    "src/undeterred/wire/operations.py",
+    "src/undeterred/wire/messages",
+    "src/undeterred/store/migrations/versions",
+    "tests/conformance",
+}
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """The same digits as a `PyTorchTrial`: the platform owns the training loop, checkpoints and restarts."""
 
+import logging
 from typing import Any
 
 import determined as det
@@ -57,6 +58,7 @@ def run() -> None:
     assert info is not None, "run this through: det experiment create config.yaml ."
     assert info.trial is not None
     with pytorch.init(hparams=info.trial.hparams) as context:
+        logging.info("process %d of %d", context.distributed.get_rank(), context.distributed.get_size())
         trainer = pytorch.Trainer(DigitsTrial(context), context)
         trainer.fit(
             max_length=pytorch.Batch(int(info.trial.hparams["batches"])),
@@ -67,4 +69,5 @@ def run() -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format=det.LOG_FORMAT)
     run()
