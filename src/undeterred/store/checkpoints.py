@@ -58,9 +58,11 @@ def missing(uuid: str) -> NotFound:
 
 def several(tx: Tx, uuids: Collection[str]) -> list[Any]:
     """The same for many, held until the commit, in the order of their arrival; raises NotFound for the first unknown one."""
-    rows: list[Any] = []
-    for part in _parts(sorted({uuid.lower() for uuid in uuids})):
-        rows += tx.rows(dialect.lock(tx.conn, _TARGET.where(checkpoints.c.uuid.in_(part))))
+    wanted = _parts(sorted({uuid.lower() for uuid in uuids}))
+    for part in wanted:
+        ids = sa.select(checkpoints.c.id).where(checkpoints.c.uuid.in_(part)).order_by(checkpoints.c.id)
+        tx.rows(dialect.lock(tx.conn, ids))
+    rows = [row for part in wanted for row in tx.rows(_TARGET.where(checkpoints.c.uuid.in_(part)))]
     known = {row.uuid for row in rows}
     for uuid in uuids:
         if uuid.lower() not in known:

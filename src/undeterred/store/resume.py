@@ -20,5 +20,5 @@ def latest(tx: Tx, run_id: int) -> Any | None:
 
 def complete(tx: Tx, uuid: str) -> bool:
     """Whether there is a checkpoint of this uuid with all its files."""
-    query = sa.select(checkpoints.c.id).where(checkpoints.c.uuid == uuid.lower(), checkpoints.c.state == "COMPLETED")
-    return tx.value(query) is not None
+    present = (checkpoints.c.state == "COMPLETED", ~checkpoints.c.doomed)
+    return tx.value(sa.select(checkpoints.c.id).where(checkpoints.c.uuid == uuid.lower(), *present)) is not None

@@ -12,6 +12,7 @@ from undeterred.api.views.common import few, given
 from undeterred.base import json
 from undeterred.base.errors import Exists, Invalid
 from undeterred.core import checkpoints as rules
+from undeterred.core.names import storable
 from undeterred.core.rights import Right
 from undeterred.store import checkpoints, experiments, runs, tasks
 from undeterred.store.database import Tx
@@ -91,7 +92,7 @@ def _columns(sent: m.Checkpoint) -> dict[str, Any]:
     return {
         "uuid": check_uuid(sent.uuid),
         "task_id": sent.task_id,
-        "allocation_id": given(sent.allocation_id),
+        "allocation_id": storable(given(sent.allocation_id) or "") or None,
         "storage_id": given(sent.storage_id),
         "report_time": None if sent.report_time is None else int(sent.report_time),
         "metadata": json.dumps(metadata),

@@ -18,6 +18,8 @@ from undeterred.store.paging import memory_page
 from undeterred.wire import messages as m
 
 _VIEW, _EDIT, _CREATE = Right.VIEW_MODEL_REGISTRY, Right.EDIT_MODEL_REGISTRY, Right.CREATE_MODEL_REGISTRY
+_MOST_LABELS = 200
+"""Labels that a list can be filtered by."""
 _FIRST_WORKSPACE = 1
 """Where a model goes that names no workspace."""
 
@@ -152,7 +154,7 @@ def _filter(tx: Tx, req: m.GetModelsRequest) -> ModelFilter:
         name=storable(req.name),
         description=storable(req.description),
         archived=req.archived,
-        labels=[storable(label) for label in few(req.labels, "labels")],
+        labels=[storable(label) for label in few(req.labels, "labels", _MOST_LABELS)],
         users=[storable(user) for user in few(req.users, "users")],
         user_ids=few(req.user_ids, "userIds"),
         workspace_ids={*few(req.workspace_ids, "workspaceIds"), *named.values()},

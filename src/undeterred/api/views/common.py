@@ -67,8 +67,8 @@ def is_descending(order: m.OrderBy) -> bool:
     )
 
 
-def few(items: Collection[T], name: str) -> Collection[T]:
+def few(items: Collection[T], name: str, most: int = MAX_ITEMS) -> Collection[T]:
     """The same items of a list; raises Invalid when there are more than a request may name."""
-    if len(items) > MAX_ITEMS:
-        raise Invalid(f"{name}: {len(items)} are too many; at most {MAX_ITEMS} are allowed in one request")
+    if len(items) > most:
+        raise Invalid(f"{name}: {len(items)} are too many; at most {most} are allowed in one request")
     return items

@@ -71,7 +71,11 @@ class CollectorService:
             await self._db.write(lambda tx: _done(tx, item))
 
     async def _collect(self, _item: Any, payload: dict[str, Any]) -> None:
-        await self._db.write(lambda tx: _collect(tx, payload["experiment_id"]))
+        """Leave the removal of what the policy does not keep; ranking takes its time, so it is done on a view of the data."""
+        experiment_id = payload["experiment_id"]
+        doomed = await self._db.read(lambda tx: _superfluous(tx, experiment_id))
+        if doomed:
+            await self._db.write(lambda tx: _leave(tx, experiment_id, doomed))
 
     async def _remove(self, item: Any, payload: dict[str, Any]) -> None:
         uuids, globs = payload["uuids"], payload["globs"]
@@ -159,22 +163,30 @@ def _wait(tx: Tx) -> float:
     return max(0.01, min(PERIOD_S, (min(times) - tx.now) / SECOND)) if times else PERIOD_S
 
 
-def _collect(tx: Tx, experiment_id: int) -> None:
-    """Leave the removal of what the policy does not keep; an experiment that goes on meanwhile keeps all until its next end."""
-    try:
-        found = experiments.locked(tx, experiment_id)
-    except NotFound:
-        return
-    if found.state not in TERMINAL:
-        return
+def _superfluous(tx: Tx, experiment_id: int) -> tuple[str, ...]:
+    """The checkpoints of an ended experiment that its policy does not keep; none of one that goes on meanwhile."""
+    found = _ended(tx, experiment_id)
+    if found is None:
+        return ()
     try:
         policy = policy_of(json.loads(found.config).get("checkpoint_storage") or {})
     except Invalid as error:
         log.warning("experiment %d keeps all its checkpoints: %s", experiment_id, error)
-        return
-    decided = plan(collecting.ranked(tx, found), policy, smaller_is_better=found.smaller_is_better)
-    if decided.delete:
-        checkpoints.remove(tx, decided.delete)
+        return ()
+    return plan(collecting.ranked(tx, found), policy, smaller_is_better=found.smaller_is_better).delete
+
+
+def _leave(tx: Tx, experiment_id: int, uuids: Sequence[str]) -> None:
+    if _ended(tx, experiment_id, experiments.locked) is not None:
+        checkpoints.remove(tx, uuids)
+
+
+def _ended(tx: Tx, experiment_id: int, find: Callable[[Tx, int], Any] = experiments.get) -> Any | None:
+    try:
+        found = find(tx, experiment_id)
+    except NotFound:
+        return None
+    return found if found.state in TERMINAL else None
 
 
 def _begin(tx: Tx, uuids: Sequence[str]) -> list[Any]:

@@ -100,6 +100,12 @@ runs = table(
     sa.Index("ix_runs_stale", "project_id", sqlite_where=_STALE, postgresql_where=_STALE),
     sa.Index("ix_runs_experiment_id_request_id", "experiment_id", "request_id"),
     sa.Index("ix_runs_waits_for", "waits_for"),
+    sa.Index(
+        "ix_runs_warm_start_checkpoint",
+        "warm_start_checkpoint",
+        sqlite_where=sa.text("warm_start_checkpoint IS NOT NULL"),
+        postgresql_where=sa.text("warm_start_checkpoint IS NOT NULL"),
+    ),
     sa.Index("ix_runs_project_id_id", "project_id", "id"),
     sa.Index("ix_runs_experiment_id_searcher_metric_value", "experiment_id", "searcher_metric_value"),
     sa.Index("ix_runs_experiment_id_external_id", "experiment_id", "external_id", unique=True),

@@ -69,4 +69,5 @@ trial_sources = table(
     sa.Column("model_id", sa.BigInteger),
     sa.Column("model_version", sa.BigInteger),
     text("kind", default=None),  # INFERENCE, FINE_TUNE
+    sa.Index("ix_trial_sources_model_id_model_version", "model_id", "model_version"),
 )
