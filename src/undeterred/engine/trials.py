@@ -15,9 +15,9 @@ from undeterred.core.search.actions import Create
 from undeterred.core.search.events import ExitReason
 from undeterred.engine import allocations, keys, logs
 from undeterred.engine.facts import ProgressReported, RunEnded
+from undeterred.store import agents, runs, tasks
 from undeterred.store import allocations as allocation_rows
 from undeterred.store import experiments as experiment_rows
-from undeterred.store import runs, tasks
 from undeterred.store.database import Tx
 
 _S = TrialState
@@ -146,6 +146,7 @@ def allocation_exited(tx: Tx, run_id: int, facts: ExitFacts, *, refuse_too_few_n
         max_restarts=experiment.max_restarts,
         invalid_hp=run.exit_reason == ExitReason.INVALID_HP.name,
         retries_canceled_by=run.retries_canceled_by or None,
+        too_few_nodes=_too_few_nodes(tx, experiment, run),
         refuse_too_few_nodes=refuse_too_few_nodes,
     )
     decision = decide_exit(known, facts)
@@ -184,6 +185,18 @@ def reopen(tx: Tx, experiment: Any, run: Any) -> None:
     )
     add_task(tx, experiment, run.id, run.request_id)
     request(tx, experiment, runs.locked(tx, run.id))
+
+
+def _too_few_nodes(tx: Tx, experiment: Any, run: Any) -> bool:
+    """Whether the nodes that log policies have left cannot hold the trial."""
+    task_id = runs.task_ids(tx, run.id)[-1]
+    excluded = tasks.excluded(tx, [task_id]).get(task_id)
+    if not excluded:
+        return False
+    sizes = agents.sizes_without(tx, experiment.resource_pool, excluded)
+    resources = json.loads(experiment.config).get("resources") or {}
+    most = max(sizes, default=0) if resources.get("is_single_node") else sum(sizes)
+    return not sizes or most < experiment.slots_per_trial
 
 
 def _end(tx: Tx, run: Any, state: TrialState, early: ExitReason | None) -> None:

@@ -18,6 +18,12 @@ def sizes(tx: Tx, pool: str) -> list[int]:
     return [int(size) for size in tx.values(sa.select(agents.c.slots).where(agents.c.resource_pool == pool))]
 
 
+def sizes_without(tx: Tx, pool: str, excluded: Collection[str]) -> list[int]:
+    """Slots of each machine of a pool but these."""
+    query = sa.select(agents.c.slots).where(agents.c.resource_pool == pool, agents.c.id.not_in(excluded))
+    return [int(size) for size in tx.values(query)]
+
+
 def register(tx: Tx, agent_id: str, pool: str, slots: int) -> None:
     """Note an agent; one that is known keeps its switches and gets the pool and size it has now."""
     values = {"id": agent_id, "resource_pool": pool, "slots": slots, "enabled": True, "registered_at": tx.now}

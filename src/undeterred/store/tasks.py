@@ -9,10 +9,15 @@ from undeterred.base.errors import NotFound
 from undeterred.store.database import Tx
 from undeterred.store.fast import Prepared, insert_row, update_row
 from undeterred.store.schema.spaces import workspaces
-from undeterred.store.schema.tasks import excluded_nodes, tasks
+from undeterred.store.schema.tasks import allocations, excluded_nodes, tasks
 
 _TARGET = sa.select(tasks, workspaces.c.user_id.label("workspace_owner")).outerjoin(
     workspaces, workspaces.c.id == tasks.c.workspace_id
+)
+_EXCLUDED_BY_WAITING = Prepared(
+    sa.select(excluded_nodes.c.task_id, excluded_nodes.c.agent_id)
+    .join(allocations, allocations.c.task_id == excluded_nodes.c.task_id)
+    .where(allocations.c.state == sa.literal_column("'PENDING'"))
 )
 _FIND = Prepared(_TARGET.where(tasks.c.id == sa.bindparam("id")))
 
@@ -74,5 +79,13 @@ def excluded(tx: Tx, task_ids: Collection[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     query = sa.select(excluded_nodes.c.task_id, excluded_nodes.c.agent_id).where(excluded_nodes.c.task_id.in_(task_ids))
     for task_id, agent_id in tx.rows(query):
+        found.setdefault(task_id, set()).add(agent_id)
+    return found
+
+
+def excluded_by_waiting(tx: Tx) -> dict[str, set[str]]:
+    """The same for all tasks that wait for slots."""
+    found: dict[str, set[str]] = {}
+    for task_id, agent_id in _EXCLUDED_BY_WAITING.rows(tx):
         found.setdefault(task_id, set()).add(agent_id)
     return found

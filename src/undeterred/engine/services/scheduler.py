@@ -49,7 +49,7 @@ class SchedulerService:
 def snapshot_all(tx: Tx, pools: Sequence[Pool], nodes: Sequence[Node]) -> dict[str, schedule.Snapshot]:
     """What the plans are made from, by pool."""
     open_rows = rows.open_with_jobs(tx)
-    excluded = tasks.excluded(tx, [row.task_id for row in open_rows if row.state == "PENDING"])
+    excluded = tasks.excluded_by_waiting(tx)
     machines = {view.id: view for view in agents.views(tx, nodes)}
     by_pool: dict[str, list[Any]] = {pool.name: [] for pool in pools}
     for row in open_rows:
