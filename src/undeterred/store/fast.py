@@ -54,6 +54,10 @@ class Prepared:
         return known
 
 
+_DOUBLE = 701
+"""PostgreSQL's number of the type of our only columns that are no integers and no texts; other types do not look at it."""
+
+
 class _Compiled:
     """A query as text for one database, and how its rows are read."""
 
@@ -64,7 +68,7 @@ class _Compiled:
         self._fixed = {key: value for key, value in compiled.params.items() if value is not None}
         names = [column.name for column in query.selected_columns]
         self._row: Callable[[Any], Any] = getattr(namedtuple("Row", names, rename=True), "_make")  # noqa: B009
-        processors = [column.type.dialect_impl(of).result_processor(of, None) for column in query.selected_columns]
+        processors = [column.type.dialect_impl(of).result_processor(of, _DOUBLE) for column in query.selected_columns]
         self._processors = [(place, change) for place, change in enumerate(processors) if change is not None]
 
     def fetch(self, tx: Tx, values: dict[str, Any]) -> list[Any]:
