@@ -354,7 +354,7 @@ def test_random_lives_keep_every_promise(template: Path) -> None:
     Life.template = template
     life = Life.TestCase
     life.settings = settings(
-        max_examples=25,
+        max_examples=10,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

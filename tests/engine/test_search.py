@@ -238,6 +238,17 @@ def test_progress_never_falls_over_a_restart(world: World) -> None:
     assert world.experiment(experiment).progress == 0.5
 
 
+def test_a_canceled_trial_is_no_progress(world: World) -> None:
+    """Two of four are killed: nothing has been done yet."""
+    experiment = world.create(config({"name": "random", "max_trials": 4, "max_concurrent_trials": 2}))
+    for run in running(world, experiment):
+        world.do(trials.stop, run, trials.TrialState.STOPPING_KILLED, "test")
+    for allocation in world.open():
+        if allocation.kill_at is not None:
+            world.exit(allocation.id, 137, Cause.KILLED)
+    assert world.experiment(experiment).progress == 0
+
+
 def test_a_replacement_is_drawn_for_invalid_hyperparameters(world: World) -> None:
     """Three good samples are wanted, the first says that it is invalid: four trials in all."""
     experiment = world.create(config({"name": "random", "max_trials": 3, "max_concurrent_trials": 1}))

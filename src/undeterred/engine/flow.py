@@ -101,7 +101,7 @@ class Flow:
         if experiment.unmanaged or experiment.state not in _DECIDING:
             return
         try:
-            actions = [action for event in events for action in self._searches.apply(tx, experiment, event)]
+            actions = self._searches.apply(tx, experiment, *events)
         except SearchBroken as error:
             self._broken(tx, experiment_id, error)
             return

@@ -18,6 +18,7 @@ from undeterred.core.search import (
     Event,
     Search,
     Tell,
+    TrialExitedEarly,
     TrialProgress,
     action_to_json,
     event_from_json,
@@ -77,21 +78,24 @@ class Searches:
         self._live[experiment.id] = _Live(search, 0, 0)
         return actions
 
-    def apply(self, tx: Tx, experiment: Any, event: Event) -> list[Action]:
-        """Tell one event; the decisions. Raises SearchBroken, and then nothing is remembered."""
+    def apply(self, tx: Tx, experiment: Any, *events: Event) -> list[Action]:
+        """Tell what happened; the decisions. Raises SearchBroken, and then nothing is remembered."""
         live = self._at_log_end(tx, experiment)
+        actions = [action for event in events for action in self._apply_one(tx, experiment, live, event)]
+        if not any(isinstance(event, TrialExitedEarly) for event in events):  # an end without work is no progress by itself
+            self._store_progress(tx, experiment, live.search)
+        return actions
+
+    def _apply_one(self, tx: Tx, experiment: Any, live: _Live, event: Event) -> list[Action]:
         if isinstance(event, TrialProgress):
             with _breaking():
-                actions = live.search.apply(event)
-        else:
-            kept = live.search.slim(event)
-            if kept is None:
-                return []
-            with _breaking():
-                decided = live.search.apply(kept)
-            actions = self._log(tx, experiment, live, kept, decided)
-        self._store_progress(tx, experiment, live.search)
-        return actions
+                return live.search.apply(event)
+        kept = live.search.slim(event)
+        if kept is None:
+            return []
+        with _breaking():
+            decided = live.search.apply(kept)
+        return self._log(tx, experiment, live, kept, decided)
 
     def ask(self, tx: Tx, experiment: Any, after: int) -> list[dict[str, Any]]:
         """Messages of a custom search after number `after`; those up to it are forgotten. Raises Invalid for other searches."""

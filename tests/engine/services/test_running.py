@@ -1,7 +1,6 @@
 """The services that schedule, start, watch and end tasks, over a launcher whose tasks exist in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -280,18 +279,18 @@ async def test_one_task_in_trouble_does_not_hold_the_others_up(site: Site) -> No
 
 
 @pytest.fixture
-async def running(site: Site) -> AsyncIterator[Running]:
+async def running(site: Site) -> Running:
     """All services at work."""
     running = Running(site.engine)
     site.db.after_commit = site.engine.waiters.wake
     await running.start()
-    yield running
+    return running
 
 
 async def until(good: Any, seconds: float = 20) -> None:
     """Wait until it holds."""
     async with asyncio.timeout(seconds):
-        while not await good():
+        while not await good():  # noqa: ASYNC110 (nothing tells of a changed row)
             await asyncio.sleep(0.01)
 
 
