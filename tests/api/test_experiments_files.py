@@ -36,8 +36,10 @@ async def create(client: Client, **body: Any) -> int:
 
 
 async def test_the_whole(client: Client) -> None:
-    """A tar.gz in base64; an empty one for an experiment without files."""
-    for e, names in ((await create(client), ["x.py", "sub", "sub/y.bin"]), (await unmanaged.experiment(client), [])):
+    """A tar.gz in base64, an empty one for an experiment without files; an unmanaged experiment has none at all."""
+    outside = await unmanaged.experiment(client)
+    assert (await client.ok("GET", f"experiments/{outside}/model_def"))["b64Tgz"] == ""
+    for e, names in ((await create(client), ["x.py", "sub", "sub/y.bin"]), (await create(client, modelDefinition=[]), [])):
         text = (await client.ok("GET", f"experiments/{e}/model_def"))["b64Tgz"]
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:gz") as tar:
             assert tar.getnames() == names
@@ -60,7 +62,9 @@ async def test_the_tree(client: Client) -> None:
     assert [(one["path"], one["name"], one["contentType"]) for one in folder["files"]] == [
         ("sub/y.bin", "y.bin", "application/octet-stream")
     ]
-    assert (await client.ok("GET", f"experiments/{await unmanaged.experiment(client)}/file_tree"))["files"] == []
+    empty = await create(client, modelDefinition=[])
+    assert (await client.ok("GET", f"experiments/{empty}/file_tree"))["files"] == []
+    assert (await client.get(f"experiments/{await unmanaged.experiment(client)}/file_tree")).status == 404
 
 
 @pytest.mark.parametrize(
