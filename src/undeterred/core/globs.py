@@ -42,7 +42,9 @@ _Part = re.Pattern[str] | None
 
 
 def _pattern(glob: str) -> list[_Part]:
-    names = [name for name in glob.split("/") if name not in ("", ".")] + ["**"] * glob.endswith("/")  # folders only
+    names = [name for name in glob.split("/") if name not in ("", ".")]
+    if glob.endswith(("/", "/.")):  # folders only
+        names.append("**")
     parts: list[_Part] = []
     for name in names:
         if name != "**":
