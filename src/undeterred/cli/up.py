@@ -62,7 +62,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
 def bind(host: str, port: int) -> socket.socket:
     """A bound socket that does not listen yet; raises Busy or Invalid with one clear line."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or asyncio leaves connections waiting for ACKs
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))

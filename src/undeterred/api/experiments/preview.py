@@ -10,6 +10,9 @@ from undeterred.core.config.resolve import search_section
 from undeterred.core.search import Expected, preview
 from undeterred.wire import messages as m
 
+_MOST = 2**31 - 1
+"""What clients can read of a number of trials."""
+
 
 @operation("PreviewHPSearch", needs=Needs.LOGIN)
 async def preview_hp_search(_call: Call, req: m.PreviewHPSearchRequest) -> m.PreviewHPSearchResponse:
@@ -32,6 +35,7 @@ def _expected(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Expected]
 
 
 def _summary(expected: Expected) -> m.TrialSummary:
+    count = min(expected.count, _MOST)
     if expected.units is None:
-        return m.TrialSummary(count=expected.count, unit=m.SearchUnit(max_length=True))
-    return m.TrialSummary(count=expected.count, unit=m.SearchUnit(name=expected.time_metric or "", value=expected.units))
+        return m.TrialSummary(count=count, unit=m.SearchUnit(max_length=True))
+    return m.TrialSummary(count=count, unit=m.SearchUnit(name=expected.time_metric or "", value=min(expected.units, _MOST)))
