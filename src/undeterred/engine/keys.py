@@ -7,6 +7,7 @@ WATCHDOG = ("service", "watchdog")
 COLLECTOR = ("service", "collector")
 DELETION = ("service", "deletion")
 RUN_DELETION = ("service", "run deletion")
+SNAPSHOTS = ("service", "snapshots")
 WEBHOOKS = ("service", "webhooks")
 
 SESSIONS = ("sessions",)

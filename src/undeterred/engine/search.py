@@ -61,6 +61,7 @@ class Searches:
         """`lookup` finds search methods beside the built-in ones."""
         self._lookup = lookup
         self._live: dict[int, _Live] = {}
+        self._due: set[int] = set()
 
     def begin(self, tx: Tx, experiment: Any) -> list[Action]:
         """The first actions of a new search."""
@@ -122,6 +123,19 @@ class Searches:
         """Free the memory of a search."""
         self._live.pop(experiment_id, None)
 
+    def take_due(self) -> list[int]:
+        """Experiments whose search has gone far beyond its snapshot; each is named once."""
+        due, self._due = sorted(self._due), set()
+        return due
+
+    def make_snapshot(self, tx: Tx, experiment: Any) -> tuple[int, str]:
+        """The state at the log's end and the number of its last entry, made from the log beside the live search.
+
+        For a reading transaction: with many trials it takes a while.
+        """
+        seq = searches.last_seq(tx, experiment.id)
+        return seq, json.dumps(self._recover(tx, experiment, seq).search.snapshot())
+
     def _new(self, inputs: Mapping[str, Any]) -> Search:
         with _breaking():
             return method_for(inputs, extra=self._lookup)
@@ -150,7 +164,7 @@ class Searches:
         return _Live(search, seq, base)
 
     def _log(self, tx: Tx, experiment: Any, live: _Live, event: Event, actions: list[Action]) -> list[Action]:
-        """Write an event that was applied, and now and then a snapshot."""
+        """Write an event that was applied, and now and then ask for a snapshot."""
         live.seq += 1
         self._append(tx, experiment.id, live.seq, event_to_json(event), actions)
         tx.wake(keys.search(experiment.id))

@@ -33,6 +33,11 @@ def get(tx: Tx, experiment_id: int) -> Any:
     return _found(_GET.first(tx, id=experiment_id), experiment_id)
 
 
+def find(tx: Tx, experiment_id: int) -> Any | None:
+    """The same, or None."""
+    return _GET.first(tx, id=experiment_id)
+
+
 def locked(tx: Tx, experiment_id: int) -> Any:
     """The same, held until the commit: of the rows of a lifecycle the experiment is locked first."""
     return _found(_LOCKED.first(tx, id=experiment_id), experiment_id)

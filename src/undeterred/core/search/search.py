@@ -64,6 +64,11 @@ class Search:
         """The request ids of all trials asked for so far, in order."""
         return list(self._book.trials)
 
+    @property
+    def size(self) -> int:
+        """How many trials were asked for so far."""
+        return len(self._book.trials)
+
     def initial(self) -> list[Action]:
         """The first actions; called once, before any event."""
         self._book.notes.clear()

@@ -9,6 +9,7 @@ from undeterred.engine.services.retention import RetentionService
 from undeterred.engine.services.run_deletion import RunDeletionService
 from undeterred.engine.services.scheduler import SchedulerService
 from undeterred.engine.services.sessions import SessionService
+from undeterred.engine.services.snapshots import SnapshotService
 from undeterred.engine.services.supervisor import Service
 from undeterred.engine.services.usage import UsageService
 from undeterred.engine.services.values import ValuesService
@@ -26,6 +27,7 @@ def build(engine: Engine) -> list[Service]:
         LauncherService(db, clock, launchers, engine.ground),
         WatchdogService(db, engine.routes),
         SessionService(db),
+        SnapshotService(db, engine.search),
         RetentionService(db, clock, engine.settings.retention_policy),
         CollectorService(db, engine.cluster_id),
         DeletionService(db),
