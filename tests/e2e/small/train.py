@@ -1,5 +1,6 @@
 """A Core API script that finishes in a second: reports, stores a checkpoint, leaves when asked to."""
 
+import os
 import pathlib
 import time
 
@@ -23,7 +24,7 @@ with det.core.init() as core:
         if step % int(hparams["checkpoint_every"]) == 0:
             with core.checkpoint.store_path({"steps_completed": step}) as (path, _uuid):
                 pathlib.Path(path / "step").write_text(str(step))
-        if step == int(hparams["fail_at"]) and info.trial.trial_run_id == 1:
+        if step == int(hparams["fail_at"]) and int(os.environ["DET_TRIAL_RUN_ID"]) == 1:
             raise SystemExit(3)
         if core.preempt.should_preempt():
             with core.checkpoint.store_path({"steps_completed": step}) as (path, _uuid):

@@ -712,6 +712,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("values_stale"),
         )
         batch_op.create_index("ix_runs_waits_for", ["waits_for"], unique=False)
+        batch_op.create_index(
+            "ix_runs_warm_start_checkpoint",
+            ["warm_start_checkpoint"],
+            unique=False,
+            sqlite_where=sa.text("warm_start_checkpoint IS NOT NULL"),
+            postgresql_where=sa.text("warm_start_checkpoint IS NOT NULL"),
+        )
 
     op.create_table(
         "search_events",
@@ -895,11 +902,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("trial_sources", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_trial_sources_checkpoint_id"), ["checkpoint_id"], unique=False)
+        batch_op.create_index("ix_trial_sources_model_id_model_version", ["model_id", "model_version"], unique=False)
 
 
 def downgrade() -> None:
     """Undo it."""
     with op.batch_alter_table("trial_sources", schema=None) as batch_op:
+        batch_op.drop_index("ix_trial_sources_model_id_model_version")
         batch_op.drop_index(batch_op.f("ix_trial_sources_checkpoint_id"))
 
     op.drop_table("trial_sources")
@@ -933,6 +942,11 @@ def downgrade() -> None:
     op.drop_table("search_snapshots")
     op.drop_table("search_events")
     with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_runs_warm_start_checkpoint",
+            sqlite_where=sa.text("warm_start_checkpoint IS NOT NULL"),
+            postgresql_where=sa.text("warm_start_checkpoint IS NOT NULL"),
+        )
         batch_op.drop_index("ix_runs_waits_for")
         batch_op.drop_index("ix_runs_stale", sqlite_where=sa.text("values_stale"), postgresql_where=sa.text("values_stale"))
         batch_op.drop_index("ix_runs_project_id_id")
