@@ -75,7 +75,6 @@ build: $(STAMP) ## a wheel in dist/
 ci: ## what the continuous integration runs
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory conformance
-	@$(MAKE) --no-print-directory recovery
 	@$(MAKE) --no-print-directory test-torch
 	@$(MAKE) --no-print-directory test-browser
 
