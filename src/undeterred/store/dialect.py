@@ -1,5 +1,6 @@
 """The only file that asks which database this is: connections, upsert, locks, and the few functions that are spelled apart."""
 
+import functools
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,11 @@ def _contains_like(text: str | None, pattern: str | None) -> bool | None:
 
 def like_matches(text: str, pattern: str) -> bool:
     """Whether `text` matches a LIKE pattern (`%` any run, `_` one character, backslash escapes), ignoring case everywhere."""
+    return _like(pattern).fullmatch(text.casefold()) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def _like(pattern: str) -> re.Pattern[str]:
     out, escaped = [], False
     for char in pattern.casefold():
         if escaped:
@@ -94,7 +100,7 @@ def like_matches(text: str, pattern: str) -> bool:
             escaped = True
         else:
             out.append({"%": ".*", "_": "."}.get(char) or re.escape(char))
-    return re.fullmatch("".join(out), text.casefold(), re.S) is not None
+    return re.compile("".join(out), re.S)
 
 
 def begin(connection: sa.Connection, mode: Literal["read", "write"]) -> None:
