@@ -1,6 +1,6 @@
 """Experiments as clients see them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from undeterred.api.views.common import UNSET, double, or_unset, when
 from undeterred.base import json
 from undeterred.base.clock import Micros
-from undeterred.core.config.mask import mask_experiment
+from undeterred.core.config.mask import STORAGE_SECRETS, mask_experiment
 from undeterred.core.lifecycle import shown
 from undeterred.core.lifecycle.allocation import AllocationState
 from undeterred.core.lifecycle.experiment import ExperimentState
@@ -16,8 +16,6 @@ from undeterred.store import experiment_rows
 from undeterred.store.database import Tx
 from undeterred.wire import messages as m
 from undeterred.wire.leaves import Int64
-
-SECRET_KEYS = ("access_key", "secret_key", "connection_string", "credential", "account_url", "registry_auth")
 
 
 def shown_state(row: Any, allocations: Iterable[str]) -> m.ExperimentState:
@@ -28,10 +26,24 @@ def shown_state(row: Any, allocations: Iterable[str]) -> m.ExperimentState:
 
 
 def masked_config(text: str) -> msgspec.Raw:
-    """The stored configuration without the secrets of its storage; text without any is passed through unparsed."""
-    if not any(key in text for key in SECRET_KEYS):
+    """The stored configuration without its secrets; what holds none is passed through unparsed."""
+    parts = json.parts(text)
+    hiding = {
+        name: json.loads(bytes(parts[name])) for name, hides in _HIDING.items() if name in parts and hides(bytes(parts[name]))
+    }
+    if not hiding:
         return msgspec.Raw(text.encode())
-    return msgspec.Raw(json.dumps(mask_experiment(json.loads(text))).encode())
+    return msgspec.Raw(json.dumps_finite(parts | mask_experiment(hiding)).encode())
+
+
+_EMPTY = (b"null", b"{}")
+_HIDING: dict[str, Callable[[bytes], bool]] = {
+    "checkpoint_storage": lambda part: any(name.encode() in part for name in STORAGE_SECRETS),
+    "environment": lambda part: b'"registry_auth":null' not in part,
+    "integrations": lambda part: part not in _EMPTY,
+    "data": lambda part: part not in _EMPTY,
+}
+"""The parts of a configuration that may hold secrets, and whether one does, by a look at its text (it may say yes too often)."""
 
 
 def experiment_message(
