@@ -91,7 +91,7 @@ async def pending_preemption(
 
     def work(tx: Tx) -> None:
         row = _target(call, tx, req.allocation_id, EDIT)
-        lifecycle.stop(tx, allocations.locked(tx, row.id), graceful=True, why="the machine it runs on asked for its place")
+        lifecycle.stop(tx, lifecycle.held(tx, row.id), graceful=True, why="the machine it runs on asked for its place")
 
     await call.write(work)
     return m.AllocationPendingPreemptionSignalResponse()

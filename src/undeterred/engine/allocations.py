@@ -13,7 +13,7 @@ from undeterred.core.lifecycle.allocation import AllocationState, Stop, advance,
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.engine import keys, logs
 from undeterred.engine.facts import AllocationExited
-from undeterred.store import allocations, sessions
+from undeterred.store import allocations, experiments, sessions
 from undeterred.store.database import Tx
 
 _A = AllocationState
@@ -54,6 +54,12 @@ def request(tx: Tx, ask: Ask) -> str:
     logs.say(tx, ask.task_id, f"Scheduling {ask.name} (id: {allocation_id})", allocation_id=allocation_id)
     tx.wake(keys.SCHEDULER, keys.task(ask.task_id))
     return allocation_id
+
+
+def held(tx: Tx, allocation_id: str) -> Any:
+    """An allocation's row to be stopped or closed: held until the commit, its experiment before it. Raises NotFound."""
+    experiments.lock_of_task(tx, allocation_id.rpartition(".")[0])
+    return allocations.locked(tx, allocation_id)
 
 
 def assign(tx: Tx, allocation_id: str, nodes: Sequence[tuple[str, Sequence[int]]]) -> bool:

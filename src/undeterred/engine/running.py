@@ -69,4 +69,4 @@ class Running:
 
 def _kill_all(tx: Tx) -> None:
     for row in rows.in_states(tx, allocations.GIVEN):
-        allocations.stop(tx, rows.locked(tx, row.id), graceful=False, why="the server is stopped together with its tasks")
+        allocations.stop(tx, allocations.held(tx, row.id), graceful=False, why="the server is stopped together with its tasks")

@@ -124,6 +124,7 @@ def stop(tx: Tx, run: Any, wanted: TrialState, why: str, *, by_search: bool = Fa
 def progress(tx: Tx, run: Any, value: float) -> None:
     """The trial says which part of its work is done, 0 to 1; an ended one says nothing any more."""
     if _S(run.state) not in TERMINAL:
+        experiment_rows.locked(tx, run.experiment_id)
         runs.update(tx, run.id, progress=value)
         tx.fact(ProgressReported(run.id, run.experiment_id, run.request_id, value))
 

@@ -21,6 +21,14 @@ _TARGET = (
 )
 _GET = Prepared(_TARGET)
 _LOCKED = Prepared(_TARGET, locked=True, of=experiments)
+_LOCK_OF_TASK = Prepared(
+    sa.select(experiments.c.id)
+    .join(runs, runs.c.experiment_id == experiments.c.id)
+    .join(run_tasks, run_tasks.c.run_id == runs.c.id)
+    .where(run_tasks.c.task_id == sa.bindparam("task")),
+    locked=True,
+    of=experiments,
+)
 
 
 def create(tx: Tx, **columns: Any) -> int:
@@ -48,6 +56,11 @@ def lock_of_runs(tx: Tx, run_ids: Collection[int]) -> None:
     of = sa.select(runs.c.experiment_id).where(runs.c.id.in_(run_ids))
     query = sa.select(experiments.c.id).where(experiments.c.id.in_(of)).order_by(experiments.c.id)
     tx.rows(dialect.lock(tx.conn, query))
+
+
+def lock_of_task(tx: Tx, task_id: str) -> None:
+    """Hold the experiment of a trial's task until the commit; other tasks have none."""
+    _LOCK_OF_TASK.rows(tx, task=task_id)
 
 
 def update(tx: Tx, experiment_id: int, **columns: Any) -> None:

@@ -135,7 +135,7 @@ class LauncherService:
 
     async def _close(self, allocation_id: str, cause: Cause, message: str) -> None:
         facts = ExitFacts(cause, message=message)
-        await self._db.write(lambda tx: allocations.exited(tx, rows.locked(tx, allocation_id), facts))
+        await self._db.write(lambda tx: allocations.exited(tx, allocations.held(tx, allocation_id), facts))
 
 
 def _to_do(tx: Tx) -> list[Any]:

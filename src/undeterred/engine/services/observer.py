@@ -135,7 +135,7 @@ class ObserverService:
 
     async def _ended(self, launcher: Launcher, handle: Handle, row: Any, status: Status) -> None:
         def close(tx: Tx) -> None:
-            current = rows.locked(tx, row.id)
+            current = allocations.held(tx, row.id)
             allocations.exited(tx, current, exit_of(current, status))
 
         self._changed.set()

@@ -64,16 +64,16 @@ def apply(tx: Tx, pool: str, plan: schedule.Plan, nodes: Sequence[Node]) -> None
     """Do what a plan says, line by line, as far as its allocations and slots are still as the plan saw them."""
     taken = {(agent, slot) for row in rows.holding(tx) for agent, slots in json.loads(row.nodes) for slot in slots}
     usable = {view.id for view in agents.views(tx, nodes) if view.enabled}
+    for allocation_id in plan.preempt:
+        row = allocations.held(tx, allocation_id)
+        if row.state != rows.ENDED and row.preempt_at is None:
+            allocations.stop(tx, row, graceful=True, why=plan.because.get(allocation_id, "its slots are needed elsewhere"))
     for allocation_id, places in plan.start:
         wanted = {(agent, slot) for agent, slots in places for slot in slots}
         if wanted & taken or any(agent not in usable for agent, _ in places):
             tx.wake(keys.SCHEDULER)
         elif allocations.assign(tx, allocation_id, places):
             taken |= wanted
-    for allocation_id in plan.preempt:
-        row = rows.locked(tx, allocation_id)
-        if row.state != rows.ENDED and row.preempt_at is None:
-            allocations.stop(tx, row, graceful=True, why=plan.because.get(allocation_id, "its slots are needed elsewhere"))
     rows.set_waiting_reasons(tx, pool, plan.waiting)
 
 

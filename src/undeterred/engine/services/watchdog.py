@@ -56,6 +56,6 @@ class WatchdogService:
 
 
 def _kill_late(tx: Tx, allocation_id: str) -> None:
-    row = rows.locked(tx, allocation_id)
+    row = allocations.held(tx, allocation_id)
     if row.preempt_at is not None and row.state != rows.ENDED:
         allocations.stop(tx, row, graceful=False, why="it did not leave in time after it was asked to")
