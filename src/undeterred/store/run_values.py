@@ -101,10 +101,12 @@ class Values:
         """Whether a project's id is one of those asked for."""
         return column == self._projects if isinstance(self._projects, int) else column.in_(self._projects)
 
-    def valid(self) -> sa.ColumnElement[bool]:
-        """Whether a stored value is its owner's present one."""
+    def valid(self, cells: Any) -> list[sa.ColumnElement[bool]]:
+        """What holds of the stored values (a table of them, or an alias) that are their owners' present ones."""
+        if not self.stale():
+            return []
         source = self._owners.source
-        return self._owners.owner.not_in(sa.select(source.c.id).where(source.c.values_stale))
+        return [cells.c[self._owners.owner.name].not_in(sa.select(source.c.id).where(source.c.values_stale))]
 
     def _stored(self, column: Column) -> sa.Select[Any] | None:
         key = column_key(column)
@@ -112,10 +114,9 @@ class Values:
         if column_id is None:
             return None
         table = self._owners.table
-        query = sa.select(self._owners.owner.label("owner"), *(table.c[name] for name in list(_ROW)[1:])).where(
-            self.within(table.c.project_id), table.c.column_id == column_id
+        return sa.select(self._owners.owner.label("owner"), *(table.c[name] for name in list(_ROW)[1:])).where(
+            self.within(table.c.project_id), table.c.column_id == column_id, *self.valid(table)
         )
-        return query.where(self.valid()) if self.stale() else query
 
     def _fresh(self, column: Column) -> sa.Select[Any] | None:
         rows = [
@@ -140,7 +141,7 @@ class Found:
 def summarize(tx: Tx, owners: Owners, project_id: int) -> dict[str, Found]:
     """Key of each column with values in a project -> what is in it."""
     values = Values(tx, owners, project_id)
-    found = _stored_summary(tx, owners, values, project_id)
+    found = _stored_summary(tx, owners, values)
     for _, *parts in values.stale():
         for cell in owners.cells(*parts):
             number = cell.number if cell.kind is CellKind.NUMBER else None
@@ -155,27 +156,48 @@ def _joined(one: Found, other: Found) -> Found:
     return Found(one.kinds | other.kinds, one.forms | other.forms, min(lows, default=None), max(highs, default=None))
 
 
-def _stored_summary(tx: Tx, owners: Owners, values: Values, project_id: int) -> dict[str, Found]:
-    """Of the stored values; one short look into the index for each column and kind."""
-    table = owners.table
-    where = [table.c.project_id == project_id, *([values.valid()] if values.stale() else [])]
-    names = {row.id: row.key for row in tx.rows(sa.select(value_columns))}
-    found: dict[str, Found] = {}
-    at: tuple[int, int] = (0, 0)
-    while True:
-        beyond = sa.or_(table.c.column_id > at[0], sa.and_(table.c.column_id == at[0], table.c.kind > at[1]))
-        order = (table.c.column_id, table.c.kind, table.c.number)
-        first = tx.row(sa.select(*order, table.c.form).where(*where, beyond).order_by(*order).limit(1))
-        if first is None:
-            return found
-        at = (first.column_id, first.kind)
-        here = [*where, table.c.column_id == first.column_id, table.c.kind == first.kind]
-        last = tx.row(sa.select(table.c.number, table.c.form).where(*here).order_by(table.c.number.desc()).limit(1))
-        kind = CellKind(first.kind)
-        low, high = (first.number, last.number) if last and kind is CellKind.NUMBER else (None, None)
-        one = Found(frozenset((kind,)), frozenset((Form(first.form), Form(last.form if last else first.form))), low, high)
-        key = names[first.column_id]
-        found[key] = _joined(found[key], one) if key in found else one
+def _stored_summary(tx: Tx, owners: Owners, values: Values) -> dict[str, Found]:
+    """Of the stored values: from column to column and kind to kind, each a short look into the index."""
+    columns = _columns_of(owners, values)
+    cells = owners.table.alias("cells")
+    here = [cells.c.column_id == columns.c.column_id, values.within(cells.c.project_id), *values.valid(cells)]
+    number = int(CellKind.NUMBER)
+
+    def first(value: sa.ColumnElement[Any], *order: Any, kind: int | None = None) -> Any:
+        query = sa.select(value).where(*here, *([] if kind is None else [cells.c.kind == kind])).correlate(columns)
+        return query.order_by(*order).limit(1).scalar_subquery()
+
+    kinds = [first(cells.c.kind, cells.c.kind, kind=int(kind)).label(f"kind_{kind}") for kind in CellKind]
+    rows = tx.rows(
+        sa.select(
+            value_columns.c.key,
+            first(cells.c.number, cells.c.number.asc(), kind=number).label("low"),
+            first(cells.c.number, cells.c.number.desc(), kind=number).label("high"),
+            first(cells.c.form, cells.c.kind.asc()).label("first_form"),
+            first(cells.c.form, cells.c.kind.desc()).label("last_form"),
+            *kinds,
+        ).join(columns, columns.c.column_id == value_columns.c.id)
+    )
+    return {
+        row.key: Found(
+            frozenset(CellKind(kind) for kind in row[5:] if kind is not None),
+            frozenset((Form(row.first_form), Form(row.last_form))),
+            row.low,
+            row.high,
+        )
+        for row in rows
+    }
+
+
+def _columns_of(owners: Owners, values: Values) -> sa.CTE:
+    """The ids of the columns that have values, each found behind the one before it."""
+    cells, more = owners.table.alias("first_cells"), owners.table.alias("more_cells")
+    start = sa.select(sa.func.min(cells.c.column_id).label("column_id"))
+    found = start.where(values.within(cells.c.project_id), *values.valid(cells)).cte("columns", recursive=True)
+    beyond = sa.select(sa.func.min(more.c.column_id)).where(
+        values.within(more.c.project_id), more.c.column_id > found.c.column_id, *values.valid(more)
+    )
+    return found.union_all(sa.select(beyond.correlate(found).scalar_subquery()).where(found.c.column_id.is_not(None)))
 
 
 def refresh(tx: Tx, owners: Owners, ids: Collection[int]) -> int:
