@@ -35,6 +35,16 @@ _TASKS = Prepared(sa.select(run_tasks.c.task_id).where(run_tasks.c.run_id == _ID
 _BY_REQUEST = Prepared(
     sa.select(runs).where(runs.c.experiment_id == sa.bindparam("experiment"), runs.c.request_id == sa.bindparam("request"))
 )
+_SILENT = Prepared(  # an unmanaged experiment is RUNNING as long as one of its trials is
+    sa.select(runs.c.id, runs.c.experiment_id, runs.c.last_activity, runs.c.start_time)
+    .join(experiments, experiments.c.id == runs.c.experiment_id)
+    .where(
+        experiments.c.state == sa.literal_column("'RUNNING'"),
+        runs.c.state == sa.literal_column("'RUNNING'"),
+        sa.func.coalesce(runs.c.last_activity, runs.c.start_time) < sa.bindparam("before"),
+    )
+    .order_by(runs.c.id)
+)
 _WAITING_FOR = Prepared(sa.select(runs).where(runs.c.waits_for == _ID).order_by(runs.c.id))
 
 
@@ -132,11 +142,4 @@ def update(tx: Tx, run_id: int, **columns: Any) -> None:
 
 def silent(tx: Tx, before: int) -> list[Any]:
     """Unmanaged runs that are RUNNING and were last heard of before this time."""
-    return tx.rows(
-        sa.select(runs.c.id, runs.c.experiment_id, runs.c.last_activity, runs.c.start_time)
-        .join(experiments, experiments.c.id == runs.c.experiment_id)
-        .where(
-            runs.c.state == "RUNNING", experiments.c.unmanaged, sa.func.coalesce(runs.c.last_activity, runs.c.start_time) < before
-        )
-        .order_by(runs.c.id)
-    )
+    return _SILENT.rows(tx, before=before)

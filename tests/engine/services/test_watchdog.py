@@ -33,7 +33,7 @@ async def world(db: Database, clock: FakeClock) -> World:
 @pytest.fixture
 def watchdog(world: World, clock: FakeClock) -> WatchdogService:
     """The service."""
-    return WatchdogService(world.db, Routes(clock))
+    return WatchdogService(world.db, Routes(clock), clock)
 
 
 async def started(world: World, task_id: str) -> str:
@@ -78,7 +78,7 @@ async def test_a_trial_that_does_not_leave_in_time_is_ended(world: World, watchd
 async def test_an_idle_notebook_is_ended(world: World, clock: FakeClock, reports: bool) -> None:
     """After so long without traffic, and where it reports by itself not before it says that it is idle."""
     routes = Routes(clock)
-    watchdog = WatchdogService(world.db, routes)
+    watchdog = WatchdogService(world.db, routes, clock)
     new = NewTask(
         task_type="NOTEBOOK",
         user_id=world.user_id,

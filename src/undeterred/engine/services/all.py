@@ -25,7 +25,7 @@ def build(engine: Engine) -> list[Service]:
         OrphanService(db, launchers),
         SchedulerService(db, launchers, engine.pools),
         LauncherService(db, clock, launchers, engine.ground),
-        WatchdogService(db, engine.routes),
+        WatchdogService(db, engine.routes, clock),
         SessionService(db),
         SnapshotService(db, engine.search),
         RetentionService(db, clock, engine.settings.retention_policy),

@@ -62,18 +62,19 @@ def snapshot_all(tx: Tx, pools: Sequence[Pool], nodes: Sequence[Node]) -> dict[s
 
 def apply(tx: Tx, pool: str, plan: schedule.Plan, nodes: Sequence[Node]) -> None:
     """Do what a plan says, line by line, as far as its allocations and slots are still as the plan saw them."""
-    taken = {(agent, slot) for row in rows.holding(tx) for agent, slots in json.loads(row.nodes) for slot in slots}
-    usable = {view.id for view in agents.views(tx, nodes) if view.enabled}
+    views = [view for view in agents.views(tx, nodes) if view.enabled]
+    usable = {view.id for view in views}
+    free = {(view.id, slot.id) for view in views for slot in view.slots if slot.enabled and slot.allocation_id is None}
     for allocation_id in plan.preempt:
         row = allocations.held(tx, allocation_id)
         if row.state != rows.ENDED and row.preempt_at is None:
             allocations.stop(tx, row, graceful=True, why=plan.because.get(allocation_id, "its slots are needed elsewhere"))
     for allocation_id, places in plan.start:
         wanted = {(agent, slot) for agent, slots in places for slot in slots}
-        if wanted & taken or any(agent not in usable for agent, _ in places):
+        if not wanted <= free or any(agent not in usable for agent, _ in places):
             tx.wake(keys.SCHEDULER)
         elif allocations.assign(tx, allocation_id, places):
-            taken |= wanted
+            free -= wanted
     rows.set_waiting_reasons(tx, pool, plan.waiting)
 
 
