@@ -9,7 +9,7 @@ from undeterred.api.call import Call
 from undeterred.api.operation import operation
 from undeterred.api.views.experiments import load_message
 from undeterred.base import json
-from undeterred.base.errors import Invalid, NotFound, Refused
+from undeterred.base.errors import Exists, Invalid, NotFound, Refused
 from undeterred.base.ids import random_name
 from undeterred.core.config import policy
 from undeterred.core.config.mask import mask_experiment
@@ -74,7 +74,10 @@ async def create_experiment(call: Call, req: m.CreateExperimentRequest) -> m.Cre
 
 @operation("PutExperiment", needs=Right.CREATE_EXPERIMENT)
 async def put_experiment(call: Call, req: m.PutExperimentRequest) -> m.PutExperimentResponse:
-    """Make the unmanaged experiment with an external id, or find it: what is there keeps its first configuration."""
+    """Make the unmanaged experiment with an external id, or find it: what is there keeps its first configuration.
+
+    The answer repeats the configuration of the request in either case, as clients are used to.
+    """
     body = req.create_experiment_request or m.CreateExperimentRequest()
     if body.unmanaged is not True:
         raise Refused("only unmanaged experiments have external ids: set unmanaged")
@@ -86,7 +89,11 @@ async def put_experiment(call: Call, req: m.PutExperimentRequest) -> m.PutExperi
         _require(call, tx, place)
         known = stored.by_external_id(tx, req.external_experiment_id)
         if known is not None:
-            return load_message(tx, known.id)
+            if not call.allows(tx, Right.VIEW_EXPERIMENT_METADATA, workspace=known.workspace_id, owner=known.user_id):
+                raise Exists("that external id is another experiment's")
+            message = load_message(tx, known.id)
+            message.name, message.config = str(resolved.config["name"]), _as_submitted(resolved, place)
+            return message
         made = experiments.create_unmanaged(
             tx,
             project_id=place.project_id,
