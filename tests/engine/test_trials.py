@@ -78,7 +78,7 @@ def test_an_excluded_node_is_remembered_once_and_ends_a_trial_that_fits_nowhere_
     world.start(allocation.id)
     write(world, allocation, "bad node")
     write(world, allocation, "bad node")
-    assert world.do(tasks.excluded, [allocation.task_id]) == {allocation.task_id: {"agent"}}
+    assert world.do(tasks.excluded, allocation.task_id) == {"agent"}
     world.exit(allocation.id, 1)
     assert world.runs(1)[0].state == "ERROR"
 

@@ -19,7 +19,7 @@ from undeterred.core.lifecycle.trial import TERMINAL as TRIAL_TERMINAL
 from undeterred.core.lifecycle.trial import TrialState
 from undeterred.core.search import Action, Create, Fail, Shutdown, Stop, method_for
 from undeterred.engine import keys, logs, trials
-from undeterred.engine.facts import ExperimentCreated, ExperimentEnded, ExperimentStateChanged, RunContinued
+from undeterred.engine.facts import ExperimentCreated, ExperimentEnded, ExperimentStateChanged, MaybeFinished, RunContinued
 from undeterred.store import experiments, jobs, resume, runs, users
 from undeterred.store.database import Tx
 
@@ -204,7 +204,8 @@ def run_ended(tx: Tx, run_id: int) -> Any:
     """A trial is gone for good: those that waited for its place start, and a stopping experiment may end. The experiment."""
     experiment = experiments.locked(tx, runs.get(tx, run_id).experiment_id)
     trials.gone(tx, experiment, run_id)
-    _finish_if_empty(tx, experiment)
+    if experiment.state in STOPPING:
+        tx.fact(MaybeFinished(experiment.id))
     return experiment
 
 
@@ -240,11 +241,12 @@ def _stop(tx: Tx, experiment: Any, wanted: ExperimentState, why: str) -> None:
     for run in runs.of_experiment(tx, experiment.id):
         if run.state not in TRIAL_TERMINAL:
             trials.stop(tx, run, _TRIAL_STOP[state], why)
-    _finish_if_empty(tx, experiment)
+    tx.fact(MaybeFinished(experiment.id))
 
 
-def _finish_if_empty(tx: Tx, experiment: Any) -> None:
+def finish_if_empty(tx: Tx, experiment_id: int) -> None:
     """End a stopping experiment whose last trial is gone."""
+    experiment = experiments.locked(tx, experiment_id)
     if experiment.state not in STOPPING or runs.any_not_in(tx, experiment.id, TRIAL_TERMINAL):
         return
     state = lifecycle.finish(_E(experiment.state))

@@ -79,6 +79,13 @@ class RunEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class MaybeFinished:
+    """A stopping experiment may have lost its last trial: looked at once nothing else is to be done."""
+
+    experiment_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class AllocationExited:
     """An allocation is over and its row closed."""
 
@@ -111,6 +118,7 @@ Fact = (
     | ProgressReported
     | RunContinued
     | RunEnded
+    | MaybeFinished
     | AllocationExited
     | TaskEnded
     | LinesStored

@@ -49,13 +49,25 @@ class Flow:
 
     def apply(self, tx: Tx) -> None:
         """Handle every fact, also those raised meanwhile."""
-        while tx.facts:
-            fact = tx.facts.pop(0)
-            handler = self._handlers.get(type(fact))
-            if handler is not None:
-                handler(tx, fact)
-            for listener in self._listeners.get(type(fact), ()):
-                listener(tx, fact)
+        last: dict[int, None] = {}
+        while tx.facts or last:
+            batch, tx.facts = tx.facts, []
+            for fact in batch:
+                if isinstance(fact, facts.MaybeFinished):
+                    last[fact.experiment_id] = None
+                else:
+                    self._handle(tx, fact)
+            if not tx.facts:
+                waiting, last = last, {}
+                for experiment_id in waiting:
+                    experiments.finish_if_empty(tx, experiment_id)
+
+    def _handle(self, tx: Tx, fact: Any) -> None:
+        handler = self._handlers.get(type(fact))
+        if handler is not None:
+            handler(tx, fact)
+        for listener in self._listeners.get(type(fact), ()):
+            listener(tx, fact)
 
     def _created(self, tx: Tx, fact: facts.ExperimentCreated) -> None:
         experiment = experiment_rows.locked(tx, fact.experiment_id)

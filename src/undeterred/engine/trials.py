@@ -190,8 +190,7 @@ def reopen(tx: Tx, experiment: Any, run: Any) -> None:
 
 def _too_few_nodes(tx: Tx, experiment: Any, run: Any) -> bool:
     """Whether the nodes that log policies have left cannot hold the trial."""
-    task_id = runs.task_ids(tx, run.id)[-1]
-    excluded = tasks.excluded(tx, [task_id]).get(task_id)
+    excluded = tasks.excluded(tx, runs.task_ids(tx, run.id)[-1])
     if not excluded:
         return False
     sizes = agents.sizes_without(tx, experiment.resource_pool, excluded)

@@ -13,15 +13,21 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from undeterred.store import dialect
 from undeterred.store.database import Tx
 
+Query = sa.Select[Any] | ReturningUpdate[Any]
+
 
 class Prepared:
-    """A query with named parameters. `locked` holds its rows until the commit (those of `of` when it joins tables)."""
+    """A query, or a change that returns rows, with named parameters.
 
-    def __init__(self, query: sa.Select[Any], *, locked: bool = False, of: sa.Table | None = None) -> None:
+    `locked` holds its rows until the commit (those of `of` when it joins tables).
+    """
+
+    def __init__(self, query: Query, *, locked: bool = False, of: sa.Table | None = None) -> None:
         self._query = query
         self._locked = locked
         self._of = of
@@ -49,7 +55,9 @@ class Prepared:
         name = tx.conn.dialect.name
         known = self._compiled.get(name)
         if known is None:
-            query = dialect.lock(tx.conn, self._query, self._of) if self._locked else self._query
+            query = self._query
+            if self._locked and isinstance(query, sa.Select):
+                query = dialect.lock(tx.conn, query, self._of)
             known = self._compiled[name] = _Compiled(query, tx.conn.dialect)
         return known
 
@@ -61,14 +69,15 @@ _DOUBLE = 701
 class _Compiled:
     """A query as text for one database, and how its rows are read."""
 
-    def __init__(self, query: sa.Select[Any], of: sa.Dialect) -> None:
+    def __init__(self, query: Query, of: sa.Dialect) -> None:
         compiled = query.compile(dialect=of)
         self._text = str(compiled)
         self._order = tuple(compiled.positiontup) if compiled.positiontup is not None else None
         self._fixed = {key: value for key, value in compiled.params.items() if value is not None}
-        names = [column.name for column in query.selected_columns]
+        columns = list(query.selected_columns if isinstance(query, sa.Select) else query.exported_columns)
+        names = [column.name for column in columns]
         self._row: Callable[[Any], Any] = getattr(namedtuple("Row", names, rename=True), "_make")  # noqa: B009
-        processors = [column.type.dialect_impl(of).result_processor(of, _DOUBLE) for column in query.selected_columns]
+        processors = [column.type.dialect_impl(of).result_processor(of, _DOUBLE) for column in columns]
         self._processors = [(place, change) for place, change in enumerate(processors) if change is not None]
 
     def fetch(self, tx: Tx, values: dict[str, Any]) -> list[Any]:
@@ -103,6 +112,14 @@ def insert_counted(tx: Tx, table: sa.Table, columns: dict[str, Any]) -> int:
     """Insert a row whose key `id` the database counts; the key."""
     text = _insert_text(table, tuple(columns), tx.conn.dialect.paramstyle) + " RETURNING id"
     return int(_execute(tx, text, tuple(map(_plain, columns.values()))).fetchall()[0][0])
+
+
+def delete_rows(tx: Tx, column: "sa.Column[Any]", value: Any) -> int:
+    """Remove the rows of a table that have this value; how many there were."""
+    table = column.table
+    assert isinstance(table, sa.Table)
+    text = f"DELETE FROM {table.name} WHERE {column.name} = {_mark(tx.conn.dialect.paramstyle)}"  # noqa: S608
+    return int(_execute(tx, text, (_plain(value),)).rowcount)
 
 
 def _execute(tx: Tx, text: str, values: Any) -> Any:

@@ -35,6 +35,12 @@ _TASKS = Prepared(sa.select(run_tasks.c.task_id).where(run_tasks.c.run_id == _ID
 _BY_REQUEST = Prepared(
     sa.select(runs).where(runs.c.experiment_id == sa.bindparam("experiment"), runs.c.request_id == sa.bindparam("request"))
 )
+_NEXT_LOCAL_ID = Prepared(
+    sa.update(projects)
+    .where(projects.c.id == sa.bindparam("id"))
+    .values(run_counter=projects.c.run_counter + 1)
+    .returning(projects.c.run_counter)
+)
 _SILENT = Prepared(  # an unmanaged experiment is RUNNING as long as one of its trials is
     sa.select(runs.c.id, runs.c.experiment_id, runs.c.last_activity, runs.c.start_time)
     .join(experiments, experiments.c.id == runs.c.experiment_id)
@@ -57,13 +63,7 @@ def create(tx: Tx, experiment_id: int, project_id: int, *, numbered: bool = True
 
 def next_local_id(tx: Tx, project_id: int) -> int:
     """Take the next number of a run inside its project."""
-    statement = (
-        sa.update(projects)
-        .where(projects.c.id == project_id)
-        .values(run_counter=projects.c.run_counter + 1)
-        .returning(projects.c.run_counter)
-    )
-    return int(tx.value(statement))
+    return int(_NEXT_LOCAL_ID.value(tx, id=project_id))
 
 
 def get(tx: Tx, run_id: int) -> Any:

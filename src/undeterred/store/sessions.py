@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from undeterred.base.clock import Micros
 from undeterred.base.errors import NotFound
 from undeterred.store.database import Tx
+from undeterred.store.fast import delete_rows
 from undeterred.store.schema.identity import sessions, users
 
 _FIND = (
@@ -74,7 +75,7 @@ def delete_logins(tx: Tx, user_id: int) -> None:
 
 def delete_of_allocation(tx: Tx, allocation_id: str) -> None:
     """End the credentials of a task that is over."""
-    tx.run(sa.delete(sessions).where(sessions.c.allocation_id == allocation_id))
+    delete_rows(tx, sessions.c.allocation_id, allocation_id)
 
 
 def delete_expired(tx: Tx, before: Micros) -> int:

@@ -1,6 +1,5 @@
 """Tasks: the rows behind trials, notebooks, shells, commands, TensorBoards and generic tasks."""
 
-from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from undeterred.store.schema.tasks import allocations, excluded_nodes, tasks
 _TARGET = sa.select(tasks, workspaces.c.user_id.label("workspace_owner")).outerjoin(
     workspaces, workspaces.c.id == tasks.c.workspace_id
 )
+_EXCLUDED = Prepared(sa.select(excluded_nodes.c.agent_id).where(excluded_nodes.c.task_id == sa.bindparam("task")))
 _EXCLUDED_BY_WAITING = Prepared(
     sa.select(excluded_nodes.c.task_id, excluded_nodes.c.agent_id)
     .join(allocations, allocations.c.task_id == excluded_nodes.c.task_id)
@@ -74,17 +74,13 @@ def exclude_node(tx: Tx, task_id: str, agent_id: str, policy: str) -> bool:
     return True
 
 
-def excluded(tx: Tx, task_ids: Collection[str]) -> dict[str, set[str]]:
-    """Task id -> the nodes it avoids, for those that avoid any."""
-    found: dict[str, set[str]] = {}
-    query = sa.select(excluded_nodes.c.task_id, excluded_nodes.c.agent_id).where(excluded_nodes.c.task_id.in_(task_ids))
-    for task_id, agent_id in tx.rows(query):
-        found.setdefault(task_id, set()).add(agent_id)
-    return found
+def excluded(tx: Tx, task_id: str) -> set[str]:
+    """The nodes that a task avoids."""
+    return set(_EXCLUDED.values(tx, task=task_id))
 
 
 def excluded_by_waiting(tx: Tx) -> dict[str, set[str]]:
-    """The same for all tasks that wait for slots."""
+    """Task id -> the nodes that it avoids, for all tasks that wait for slots and avoid any."""
     found: dict[str, set[str]] = {}
     for task_id, agent_id in _EXCLUDED_BY_WAITING.rows(tx):
         found.setdefault(task_id, set()).add(agent_id)
