@@ -1,5 +1,7 @@
 """Reading one experiment."""
 
+import json
+
 from tests.api import unmanaged
 from tests.support import Client
 
@@ -31,3 +33,33 @@ async def test_unknown(client: Client) -> None:
     assert (await client.get("experiments/0")).status == 404
     assert (await client.get("experiments/99")).status == 404
     assert (await client.get("experiments/x")).status == 400
+
+
+SECRETS = """
+name: m
+entrypoint: x
+searcher: {name: single, metric: loss}
+checkpoint_storage: {type: s3, bucket: b, access_key: HUSH1, secret_key: HUSH2}
+environment: {registry_auth: {username: u, password: HUSH3}}
+integrations:
+  pachyderm: {pachd: {host: h, port: 1, token: HUSH4}, proxy: {scheme: http, host: h, port: 1}, dataset: {token: HUSH5}}
+data: {secrets: {key: HUSH6}, other: shown}
+"""
+
+
+async def test_secrets_are_hidden_everywhere(client: Client) -> None:
+    """Of the storage, the image registry, Pachyderm and the data: in the resolved configuration of every answer."""
+    made = await client.post("experiments", {"config": SECRETS})
+    e = made.body["experiment"]["id"]
+    answers = [
+        made,
+        await client.get(f"experiments/{e}"),
+        await client.get("experiments"),
+        await client.post("experiments-search", {}),
+        await client.patch(f"experiments/{e}", {"name": "n"}),
+    ]
+    for answer in answers:
+        assert answer.status == 200
+        text = answer.text.replace(json.dumps(SECRETS)[1:-1], "")
+        assert "HUSH" not in text
+        assert "shown" in text

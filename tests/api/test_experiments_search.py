@@ -43,6 +43,15 @@ async def test_the_best_trial_comes_along(client: Client) -> None:
     assert "bestTrialId" not in second["experiment"]
 
 
+async def test_the_one_trial_of_an_experiment_is_its_best(client: Client) -> None:
+    """Also before it has reported anything."""
+    config = "{name: m, entrypoint: x, searcher: {name: single, metric: loss}}"
+    made = (await client.ok("POST", "experiments", {"config": config}))["experiment"]
+    (found,) = await search(client)
+    assert found["experiment"]["bestTrialId"] == found["bestTrial"]["id"] == made["trialIds"][0]
+    assert found["bestTrial"]["searcherMetricValue"] == 0
+
+
 async def test_a_report_is_found_at_once(client: Client) -> None:
     """By what was reported a moment ago, and not any more by what was before."""
     t = await trial(client, await unmanaged.experiment(client))

@@ -51,11 +51,11 @@ def _require_project(call: Call, tx: Tx, project_id: int) -> None:
     call.require(tx, Right.VIEW_EXPERIMENT_METADATA, workspace=row.workspace_id, owner=row.user_id, missing=missing)
 
 
-def _best(trial: Trial | None, value: float, now: Micros) -> m.Trial | None:
+def _best(trial: Trial | None, value: float | None, now: Micros) -> m.Trial | None:
     """The best trial: with its best value of the searcher's metric, and without its checkpoint, unlike in other answers."""
     if trial is None:
         return None
     message = trial_message(trial, now)
-    message.searcher_metric_value = Double(value)
+    message.searcher_metric_value = Double(value or 0)
     message.best_checkpoint = None
     return message
