@@ -182,7 +182,7 @@ def meant(value: Any, node: dict[str, Any]) -> bool:
     return holds(None if node["columnName"] == "hp.unknown" else value, Operator(node["operator"]), node["value"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees)
 def test_filters_mean_what_they_say(world: Database, tree: dict[str, Any]) -> None:
     """For every tree SQL finds the runs that plain Python finds, whether their values are stored or newer than that."""
@@ -194,6 +194,27 @@ def test_filters_mean_what_they_say(world: Database, tree: dict[str, Any]) -> No
     world.read_now(check)
     world.write_now(lambda tx: run_values.refresh(tx, run_values.RUNS, [1, 5, 9, 13, 17]))
     world.read_now(check)
+
+
+def test_numbers_beyond_all_bounds(world: Database) -> None:
+    """They are compared as infinite, with attributes and with values."""
+    for value in (10**30, 10**400, -(10**400), "Infinity", "NaN"):
+        for name in ("id", "hp.x", "metadata.x", "duration", "searcherMetricsVal"):
+            for operator in ("=", "!=", "<", ">="):
+                child = field(name, operator, value, "COLUMN_TYPE_NUMBER")
+                assert isinstance(world.read_now(lambda tx, child=child: runs_by(tx, filter_of(child))), list)
+    huge = filter_of(field("hp.x", "<", 10**400))
+    assert len(world.read_now(lambda tx: runs_by(tx, huge))) == 7
+
+
+@pytest.mark.parametrize(("name", "conjunction"), [("id", "and"), ("id", "or"), ("hp.x", "and")])
+def test_a_thousand_fields(world: Database, conjunction: str, name: str) -> None:
+    """The largest filter that is taken runs, and means what a small one means."""
+    many = filter_of(*(field(name, "!=", number) for number in range(1000)), conjunction=conjunction)
+    expected = filter_of(field(name, "!=", 1), field(name, "!=", 5), conjunction=conjunction)
+    if name == "id":
+        expected = filter_of(field("id", "<" if conjunction == "and" else ">", 0))
+    assert world.read_now(lambda tx: runs_by(tx, many)) == world.read_now(lambda tx: runs_by(tx, expected))
 
 
 ATTRIBUTES = [

@@ -1,5 +1,6 @@
 """Filters and sort orders of searches as SQL: conditions on sets of ids, never a look into JSON for each row."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ _COMPARE: dict[Operator, Callable[[Any, Any], Any]] = {
 _OPPOSITES = {_O.NOT_EQUAL: _O.EQUAL, _O.NOT_CONTAINS: _O.CONTAINS}
 _TEXTS = (int(CellKind.DATE), int(CellKind.TEXT), int(CellKind.BOOLEAN))
 _WHOLE = 2**63
+_CHAIN = 30
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class Compiler:
         if isinstance(node, Condition):
             return self._attribute(node) if node.column.family is Family.ATTRIBUTE else self._value(node)
         parts = [self.condition(child) for child in node.children]
-        return sa.and_(sa.true(), *parts) if isinstance(node, All) else sa.or_(sa.false(), *parts)
+        return _joined(parts, sa.and_, sa.true()) if isinstance(node, All) else _joined(parts, sa.or_, sa.false())
 
     def order(self, keys: Sequence[SortKey]) -> tuple[list[Any], list[Any]]:
         """What to order by, and the joins (table, condition) that this takes."""
@@ -135,6 +137,17 @@ class Compiler:
         return found if positive is operator else sa.and_(owner.in_(present), owner.not_in(matching))
 
 
+def _joined(parts: list[Sql], join: Callable[..., Sql], empty: Any) -> Sql:
+    """The parts joined, many in groups of groups: a chain is as deep as it is long, and databases limit the depth.
+
+    A group is a CASE, since SQLAlchemy would draw groups of the same kind together.
+    """
+    while len(parts) > _CHAIN:
+        groups = [join(empty, *parts[start : start + _CHAIN]) for start in range(0, len(parts), _CHAIN)]
+        parts = [sa.case((group, 1), else_=0) == 1 for group in groups]
+    return join(empty, *parts)
+
+
 def _plain(tx: Tx, condition: Condition, expression: Any) -> Sql:
     """An attribute that has one value in each row; rows that lack it match nothing but `isEmpty`."""
     operator, value, kind = condition.operator, condition.value, condition.column.kind
@@ -162,7 +175,7 @@ def _cell(tx: Tx, kind: Kind, operator: Operator, value: Any, cells: Any) -> Sql
         return _text_cell(tx, operator, str(value), cells)
     if kind is Kind.BOOLEAN:
         return sa.and_(cells.c.kind == int(CellKind.BOOLEAN), cells.c.number == float(bool(value)))
-    number = float(value)
+    number = _double(value)
     if number != number:
         return sa.and_(cells.c.kind == int(CellKind.NAN), sa.true() if operator is _O.EQUAL else sa.false())
     wanted = CellKind.DATE if kind is Kind.DATE else CellKind.NUMBER
@@ -187,7 +200,15 @@ def _text_cell(tx: Tx, operator: Operator, text: str, cells: Any) -> Sql:
 
 def _bindable(value: Any) -> Any:
     """A number that the database takes: integers beyond 64 bits as doubles."""
-    return float(value) if isinstance(value, int) and not -_WHOLE <= value < _WHOLE else value
+    return _double(value) if isinstance(value, int) and not -_WHOLE <= value < _WHOLE else value
+
+
+def _double(value: Any) -> float:
+    """A number as a double; one that is too large is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _directed(expression: Any, key: SortKey) -> Any:

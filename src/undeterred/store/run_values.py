@@ -82,12 +82,22 @@ class Values:
         self._owners = owners
         self._projects = projects
         self._stale: list[Any] | None = None
+        self._made: dict[str, Any] = {}
 
-    def of(self, column: Column) -> sa.Subquery:
-        """A table of a column's values: owner, seq, form, kind, number, text."""
-        both = [found for found in (self._stored(column), self._fresh(column)) if found is not None]
-        nothing = sa.select(*(sa.cast(sa.null(), kind).label(name) for name, kind in _ROW.items())).where(sa.false())
-        return sa.union_all(*(both or [nothing])).subquery()
+    def of(self, column: Column) -> Any:
+        """A table of a column's values, under a name of its own: owner, seq, form, kind, number, text."""
+        key = column_key(column)
+        if key not in self._made:
+            self._made[key] = self._make(column)
+        return self._made[key].alias()
+
+    def _make(self, column: Column) -> Any:
+        stored, fresh = self._stored(column), self._fresh(column)
+        if fresh is not None:  # once for the whole query: it carries its rows in its text
+            return (fresh if stored is None else sa.union_all(stored, fresh)).cte()
+        if stored is not None:
+            return stored.subquery()
+        return sa.select(*(sa.cast(sa.null(), kind).label(name) for name, kind in _ROW.items())).where(sa.false()).subquery()
 
     def stale(self) -> list[Any]:
         """Id and parts of the owners that are newer than their stored values."""
