@@ -89,7 +89,7 @@ class Killed:
         """Ask again until the answer is true."""
         end = time.monotonic() + seconds
         while not (found := good()):
-            assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}\n{self.tail()}"
+            assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}\n{self.tail()}\n{self.tasks()}"
             time.sleep(0.05)
         return found
 
@@ -101,6 +101,15 @@ class Killed:
     def tail(self) -> str:
         """The end of the server's own log."""
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+    def tasks(self) -> str:
+        """What is known of allocations, the ends of their logs and their processes, for the message of a failure."""
+        columns = "id, state, exit_code, cause, log_offsets, handle IS NOT NULL, preempt_at, kill_at"
+        found = [str(row) for row in self.rows(f"SELECT {columns} FROM allocations ORDER BY queued_at DESC LIMIT 10")]
+        found += [row[0].rstrip()[:150] for row in self.rows("SELECT text FROM task_logs ORDER BY id DESC LIMIT 15")][::-1]
+        for folder in sorted((self.data_dir / "runs").iterdir()):
+            found.append(f"{folder.name}: {sorted(path.name for path in folder.iterdir())}")
+        return "\n".join([*found, f"processes {task_processes(self.data_dir)}"])
 
     def _answers(self) -> bool:
         assert self.process is not None
