@@ -72,19 +72,19 @@ async def test_the_same_as_messages(client: Client, app: App) -> None:
     )
 
     def days(tx: Tx) -> None:
-        for day, seconds in (("2023-11-01", 1.0), ("2023-11-30", 2.0), ("2023-12-01", 4.0)):
+        for day, seconds in (("2021-11-01", 1.0), ("2021-11-30", 2.0), ("2021-12-01", 4.0)):
             usage.put_day(tx, day, {("total", "total"): seconds, ("resource_pool", "p"): seconds, ("queued", "p"): seconds})
 
     await app.db.write(days)
-    monthly = {"startDate": "2023-11", "endDate": "2023-12", "period": "RESOURCE_ALLOCATION_AGGREGATION_PERIOD_MONTHLY"}
+    monthly = {"startDate": "2021-11", "endDate": "2021-12", "period": "RESOURCE_ALLOCATION_AGGREGATION_PERIOD_MONTHLY"}
     months = (await client.ok("GET", "resources/allocation/aggregated", **monthly))["resourceEntries"]
     assert [(month["periodStart"], month["seconds"], month["byResourcePool"]) for month in months] == [
-        ("2023-11", 3, {"p": 3}),
-        ("2023-12", 4, {"p": 4}),
+        ("2021-11", 3, {"p": 3}),
+        ("2021-12", 4, {"p": 4}),
     ]
     daily = monthly | {
-        "startDate": "2023-11-30",
-        "endDate": "2023-12-01",
+        "startDate": "2021-11-30",
+        "endDate": "2021-12-01",
         "period": "RESOURCE_ALLOCATION_AGGREGATION_PERIOD_DAILY",
     }
     assert len((await client.ok("GET", "resources/allocation/aggregated", **daily))["resourceEntries"]) == 2
