@@ -58,8 +58,8 @@ class Supervisor:
         pause = QUIET_S
         ended = False
         while not ended:
-            woken = bool(select.select([self._wake], [], [], self._until_next(pause))[0])
-            self._drain()
+            select.select([self._wake], [], [], self._until_next(pause))
+            woken = self._drain()
             pause = ACTIVE_S if self._output.sample() else QUIET_S
             ended = woken and self._first_has_ended()
             if self._end_now or (self._deadline is not None and time.monotonic() >= self._deadline):
@@ -121,12 +121,15 @@ class Supervisor:
     def _until_next(self, pause: float) -> float:
         return pause if self._deadline is None else max(0.0, min(pause, self._deadline - time.monotonic()))
 
-    def _drain(self) -> None:
+    def _drain(self) -> bool:
+        """Whether a signal has come since the last time. What was read here tells so, not `select`, which it may come after."""
+        woken = False
         try:
             while os.read(self._wake, 512):
-                pass
+                woken = True
         except BlockingIOError:
             pass
+        return woken
 
     def _first_has_ended(self) -> bool:
         """Whether the task's first process ended; its pid, and so its session's id, stays taken until it is collected.
