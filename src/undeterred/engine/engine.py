@@ -12,6 +12,7 @@ from undeterred.base.clock import Clock
 from undeterred.base.errors import Refused
 from undeterred.base.settings import Settings
 from undeterred.core.pools import pools_of
+from undeterred.core.search import Lookup
 from undeterred.engine import agents
 from undeterred.engine.agents import AgentView
 from undeterred.engine.facts import AllocationExited, ExperimentStateChanged, LinesStored
@@ -47,7 +48,9 @@ class Engine:
         *,
         launchers: Launchers | None = None,
         master_url: str = "",
+        searchers: Lookup | None = None,
     ) -> None:
+        """`searchers` finds search methods beside the built-in ones, by name."""
         self.db = db
         self.settings = settings
         self.clock = clock
@@ -59,7 +62,7 @@ class Engine:
         self.service_states: Callable[[], list[ServiceState]] = list
         self.pools = pools_of(settings.resource_manager, settings.resource_pools)
         self.ground = Ground(cluster_id, master_url, settings, defaults_by_pool(settings, self.pools))
-        self.search = Searches()
+        self.search = Searches(searchers)
         self.sharing = Sharing()
         self.webhooks = Webhooks(settings.webhooks.base_url)
         self.sender = Sender(db, settings.webhooks, clock)
