@@ -18,11 +18,13 @@ from undeterred.api.who import Identities
 from undeterred.base.clock import SystemClock
 from undeterred.base.ids import new_uuid
 from undeterred.base.settings import Settings
+from undeterred.core.config.mask import read_storage
 from undeterred.core.pools import default_for, pools_of
 from undeterred.engine import keys
 from undeterred.engine.engine import Engine
 from undeterred.engine.launchers import Launchers
 from undeterred.engine.running import Running
+from undeterred.engine.specs import defaults_by_pool
 from undeterred.engine.waiters import Waiters
 from undeterred.http.server import Server
 from undeterred.launch.local.launcher import LocalLauncher, LocalSettings
@@ -105,6 +107,14 @@ class App:
         self.waiters.wake(woken)
 
 
+def check(settings: Settings) -> None:
+    """Raises Invalid for a database, pools, task defaults or a storage that cannot be, before anything is made for them."""
+    dialect.url_for(db_of(settings), Path())
+    defaults_by_pool(settings, pools_of(settings.resource_manager, settings.resource_pools))
+    if settings.checkpoint_storage:
+        read_storage(settings.checkpoint_storage)
+
+
 def launchers(settings: Settings, data_dir: Path, clock: SystemClock) -> Launchers:
     """This machine as the one agent of the pool for compute, unless it is kept out."""
     if not settings.undeterred.agent:
@@ -130,6 +140,7 @@ def master_url(settings: Settings, port: int) -> str:
 def open_store(settings: Settings, data_dir: Path, clock: SystemClock) -> Opened:
     """Open or make the database; an empty one gets its first users."""
     url = dialect.url_for(db_of(settings), data_dir)
+    migrate.reach(url)
     db = Database(url, clock, durability=settings.undeterred.durability)
     sqlite_file = Path(url.removeprefix("sqlite:///")) if db.is_sqlite else None
     fresh = migrate.prepare(db.engine, sqlite_file)

@@ -48,6 +48,8 @@ def load(
         value = _get(settings, path)
         if value not in allowed:
             raise Invalid(f"settings: {'.'.join(path)}: {value!r} is not one of {', '.join(allowed)}")
+    if (settings.undeterred.slots or 0) < 0:
+        raise Invalid(f"settings: undeterred.slots: {settings.undeterred.slots} is not 0 or more")
     if not 0 <= settings.port <= 65535:
         raise Invalid(f"settings: port: {settings.port} is not between 0 and 65535")
     return settings
@@ -97,10 +99,26 @@ def _typed(text: str, parse_yaml: Callable[[str], Any]) -> Any:
 
 
 def _convert(tree: dict[str, Any], source: str) -> Settings:
+    unknown = _unknown(tree, Settings)
+    if unknown:
+        raise Invalid(f"{source}: unknown key{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}")
     try:
         return msgspec.convert(tree, Settings, dec_hook=_secret)
     except msgspec.ValidationError as error:
         raise Invalid(f"{source}: {_readable(str(error))}") from None
+
+
+def _unknown(tree: dict[str, Any], kind: type[msgspec.Struct]) -> list[str]:
+    """Dotted names of all keys that no setting has, in the order of the file."""
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    found = []
+    for key, value in tree.items():
+        inner = fields.get(key)
+        if inner is None:
+            found.append(str(key)[:100])
+        elif isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            found += [f"{key}.{name}" for name in _unknown(value, inner)]
+    return found
 
 
 def _secret(kind: type, value: Any) -> Any:

@@ -10,16 +10,19 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
 import yaml
 
-from undeterred.app import App
 from undeterred.base.errors import Busy, Invalid
 from undeterred.base.load import load
 from undeterred.base.settings import Secret, Settings
 from undeterred.cli import datadir
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from undeterred.app import App
 
 BACKLOG = 2048
 
@@ -29,6 +32,9 @@ def up(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments)
     folder = datadir.locate(settings.undeterred.data_dir or None)
     sock = bind(settings.undeterred.host, settings.port)
+    from undeterred.app import check  # slow to import: a port in use is told before
+
+    check(settings)
     datadir.prepare(folder)
     lock = datadir.Lock(folder)
     configure_logging(settings)
@@ -86,6 +92,8 @@ def configure_logging(settings: Settings) -> None:
 
 def run(settings: Settings, folder: Path, sock: socket.socket) -> int:
     """Build, serve, stop."""
+    from undeterred.app import App
+
     host, port = sock.getsockname()[:2]
     app = App(settings, folder, port)
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
@@ -93,7 +101,7 @@ def run(settings: Settings, folder: Path, sock: socket.socket) -> int:
     return asyncio.run(_serve(app, folder, sock, url), debug=False)
 
 
-def _announce(app: App, settings: Settings, folder: Path, url: str) -> None:
+def _announce(app: "App", settings: Settings, folder: Path, url: str) -> None:
     opened = app.opened
     if opened.generated_password is not None:
         print(f"First start: the password of the users admin and determined is {opened.generated_password}")
@@ -104,7 +112,9 @@ def _announce(app: App, settings: Settings, folder: Path, url: str) -> None:
     print(f"Undeterred is starting at {url}", flush=True)
 
 
-async def _serve(app: App, folder: Path, sock: socket.socket, url: str) -> int:
+async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int:
+    import uvicorn
+
     sys.setswitchinterval(0.0005)  # a busy worker thread must not make the event loop wait for 5 ms
     gc.collect()
     gc.freeze()  # what is there now stays; and with many live trials a full collection takes a third of a second
@@ -138,6 +148,6 @@ async def _serve(app: App, folder: Path, sock: socket.socket, url: str) -> int:
     return 0
 
 
-def _stop(server: uvicorn.Server) -> None:
+def _stop(server: "uvicorn.Server") -> None:
     server.force_exit = server.should_exit
     server.should_exit = True

@@ -10,11 +10,28 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from undeterred.base.errors import Invalid
+from undeterred.base.errors import Invalid, Unsupported
+from undeterred.store import dialect
 from undeterred.store.schema import metadata
 
 HEAD = "0001"
 """Newest revision in `versions/`."""
+
+
+def reach(url: str) -> None:
+    """Raises Invalid with one line when no connection to this database can be had, or its file is none."""
+    try:
+        engine = dialect.make_engine(url, readonly=False)
+    except ModuleNotFoundError as error:
+        raise Unsupported(f"PostgreSQL needs the library {error.name}: pip install 'undeterred[postgres]'") from None
+    try:
+        with engine.connect() as conn:
+            conn.execute(sa.text("SELECT 1"))
+    except sa.exc.DBAPIError as error:
+        shown = sa.make_url(url).render_as_string(hide_password=True)
+        raise Invalid(f"the database {shown} cannot be opened: {str(error.orig).strip().splitlines()[0]}") from None
+    finally:
+        engine.dispose()
 
 
 def prepare(engine: sa.Engine, sqlite_file: Path | None) -> bool:
