@@ -230,6 +230,8 @@ class Generator:
             auth = op["auth"] if isinstance(op["auth"], str) else ("user" if op["auth"] else "none")
             if auth != "user":
                 values.append(("auth", json.dumps(auth)))
+            if op.get("own"):
+                values.append(("own", "True"))
             lines += [f"        {name}={value}," for name, value in values]
             lines.append("    ),")
         return "\n".join([*lines, ")"]) + "\n"

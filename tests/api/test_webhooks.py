@@ -12,7 +12,7 @@ from tests.support import Client
 from undeterred.app import App
 from undeterred.base.json import dumps
 from undeterred.base.settings import Settings
-from undeterred.store import sessions
+from undeterred.store import sessions, webhooks
 from undeterred.store.database import Tx
 from undeterred.store.schema.tasks import run_tasks, tasks
 from undeterred.store.schema.webhooks import webhook_deliveries
@@ -159,6 +159,31 @@ async def test_an_experiment_tells_the_webhooks_it_names(client: Client, app: Ap
     foreign = await client.http.post("/api/v1/webhooks/custom", json={"experimentId": other}, headers=headers)
     assert foreign.status_code == 403
     assert len(await deliveries(app)) == 1
+
+
+async def test_deliveries_are_shown(client: Client, app: App) -> None:
+    """The latest first, in pages: what waits says when it is tried next, what failed says why; only to those who may edit."""
+    made = await post(client)
+    for event_id in ("e0", "e1", "e2"):
+        await app.db.write(lambda tx, one=event_id: webhooks.enqueue(tx, made["id"], one, "CUSTOM", "{}"))
+    first, second, _ = [row.id for row in await deliveries(app)]
+    await app.db.write(lambda tx: webhooks.tried(tx, first, 200, ""))
+    await app.db.write(lambda tx: webhooks.tried(tx, second, 503, "the receiver answered 503"))
+    path = f"/api/undeterred/v1/webhooks/{made['id']}/deliveries"
+    answer = await client.ok("GET", path)
+    three, two, one = answer["deliveries"]
+    states = [row["state"].removeprefix("WEBHOOK_DELIVERY_STATE_") for row in (one, two, three)]
+    assert states == ["DELIVERED", "FAILED", "PENDING"]
+    assert [row["eventId"] for row in (one, two, three)] == ["e0", "e1", "e2"]
+    assert (two["status"], two["error"], two["attempts"]) == (503, "the receiver answered 503", 1)
+    assert (one["status"], one["error"], one["nextTry"], one["eventType"]) == (200, "", None, "CUSTOM")
+    assert three["nextTry"] >= three["createdAt"]
+    assert (three["finishedAt"], one["finishedAt"] is None) == (None, False)
+    page = await client.ok("GET", path, offset=1, limit=1)
+    assert page["deliveries"] == [two]
+    assert page["pagination"] == {"offset": 1, "limit": 1, "startIndex": 1, "endIndex": 2, "total": 3}
+    assert (await client.get(path, user="determined")).status in (403, 404)
+    assert (await client.get("/api/undeterred/v1/webhooks/99/deliveries")).error["code"] == 5
 
 
 class TestRoles:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.engine.helpers import World, config
-from undeterred.base.errors import Invalid, NotFound
+from undeterred.base.errors import Invalid, NotFound, Refused
 from undeterred.core.lifecycle.exits import Cause
 from undeterred.core.search import NewTrial, Tell
 from undeterred.engine import search as engine_search
@@ -140,6 +140,7 @@ async def test_snapshots_and_later_events_give_the_same_as_the_whole_log(db: Dat
             world = world.again()
     stored = world.db.read_now(lambda tx: searches.snapshot(tx, experiment))
     assert stored.seq >= 2
+    assert world.engine.search.take_due() == []
     assert world.experiment(experiment).state == "COMPLETED"
     assert len(world.runs(experiment)) == 6
 
@@ -196,25 +197,19 @@ def test_a_custom_search_is_asked_and_told(world: World) -> None:
     def row(tx: Tx) -> Any:
         return experiments.locked(tx, experiment)
 
-    def tell(number: str, **what: Any) -> None:
-        world.do(lambda tx: world.engine.search.tell(tx, row(tx), Tell(number, **what)))
-
-    def ask(after: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = world.do(lambda tx: world.engine.search.ask(tx, row(tx), after))
-        return found
+    def tell(number: str, **what: Any) -> engine_search.Told:
+        told: engine_search.Told = world.do(lambda tx: world.engine.search.tell(tx, row(tx), Tell(number, **what)))
+        return told
 
     assert world.open() == []
-    tell("1", create=(NewTrial({"x": 0.5}), NewTrial()))
-    tell("1", create=(NewTrial({"x": 0.5}), NewTrial()))
+    first = tell("1", create=(NewTrial({"x": 0.5}), NewTrial()))
+    again = tell("1", create=(NewTrial({"x": 0.5}), NewTrial()))
+    assert (first.repeated, again.repeated) == (False, True)
+    assert first.made == again.made == tuple(run.request_id for run in world.runs(experiment))
     assert len(world.open()) == 2
     world = world.again()
-    messages = ask(0)
-    assert [message["type"] for message in messages] == ["trial_created"] * 2
-    first = running(world, experiment)[0]
-    validate(world, first, 0.3, 1)
-    assert [message["type"] for message in ask(2)] == ["validation_completed"]
-    with pytest.raises(Invalid):
-        ask(1)
+    assert tell("1", create=(NewTrial(),)) == again
+    validate(world, running(world, experiment)[0], 0.3, 1)
     with pytest.raises(NotFound):
         tell("2", stop=("nobody",))
     tell("3", shutdown=True)
@@ -222,6 +217,17 @@ def test_a_custom_search_is_asked_and_told(world: World) -> None:
         world.acknowledge(allocation.id)
         world.exit(allocation.id, 0)
     assert world.experiment(experiment).state == "COMPLETED"
+    assert [entry["type"] for entry in log(world, experiment)] == [
+        "tell",
+        "validation_completed",
+        "tell",
+        "trial_exited",
+        "trial_exited",
+    ]
+    with pytest.raises(Refused, match="COMPLETED"):
+        tell("4", create=(NewTrial(),))
+    assert tell("1") == again
+    assert experiment not in world.engine.search._live
 
 
 def test_other_searches_are_not_told_what_to_do(world: World) -> None:

@@ -17,6 +17,7 @@ from undeterred.api import rbac as rbac
 from undeterred.api import retention as retention
 from undeterred.api import run_metadata as run_metadata
 from undeterred.api import runs as runs
+from undeterred.api import searches as searches
 from undeterred.api import tasklogs as tasklogs
 from undeterred.api import tasks as tasks
 from undeterred.api import templates as templates

@@ -4,7 +4,7 @@ from typing import Any
 
 from undeterred.api.call import Call
 from undeterred.api.operation import operation
-from undeterred.api.views.common import choose, free
+from undeterred.api.views.common import choose, free, pagination, when
 from undeterred.base.errors import Failure, Invalid, NotFound
 from undeterred.base.ids import new_uuid
 from undeterred.base.json import dumps
@@ -14,6 +14,7 @@ from undeterred.core.regex import compile_pattern
 from undeterred.core.rights import Right
 from undeterred.store import experiments, runs, webhooks, workspaces
 from undeterred.store.database import Tx
+from undeterred.store.paging import sql_page
 from undeterred.store.webhooks import NewTrigger
 from undeterred.wire import messages as m
 
@@ -142,6 +143,34 @@ async def post_event(call: Call, req: m.PostWebhookEventDataRequest) -> m.PostWe
 
     await call.write(put)
     return m.PostWebhookEventDataResponse()
+
+
+@operation("GetWebhookDeliveries", needs=Right.EDIT_WEBHOOKS)
+async def get_webhook_deliveries(call: Call, req: m.GetWebhookDeliveriesRequest) -> m.GetWebhookDeliveriesResponse:
+    """What was sent to a webhook or waits to be sent, the latest first; finished deliveries are forgotten after a while."""
+
+    def load(tx: Tx) -> m.GetWebhookDeliveriesResponse:
+        _require(call, tx, req.id)
+        page = sql_page(req.offset, req.limit, webhooks.count_deliveries(tx, req.id))
+        rows = webhooks.deliveries(tx, req.id, page.end - page.start, page.start)
+        return m.GetWebhookDeliveriesResponse(deliveries=[_delivery(row) for row in rows], pagination=pagination(page))
+
+    return await call.read(load)
+
+
+def _delivery(row: Any) -> m.WebhookDelivery:
+    return m.WebhookDelivery(
+        id=row.id,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        state=m.WebhookDeliveryState(f"WEBHOOK_DELIVERY_STATE_{row.state}"),
+        attempts=row.attempts,
+        status=row.status or 0,
+        error=row.error,
+        created_at=when(row.created_at),
+        next_try=when(row.due_at) if row.state == "PENDING" else None,
+        finished_at=when(row.finished_at),
+    )
 
 
 def _tasks_of(tx: Tx, experiment_id: int, task_id: str | None) -> list[str]:

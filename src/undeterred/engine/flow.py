@@ -8,18 +8,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from undeterred.core.lifecycle.experiment import ExperimentState
 from undeterred.core.search import Event, TrialContinued, TrialExited, TrialExitedEarly, TrialProgress, ValidationCompleted
 from undeterred.engine import checkpoints, experiments, facts, policies, tasks, trials
-from undeterred.engine.search import SearchBroken, Searches
+from undeterred.engine.search import DECIDING, SearchBroken, Searches
 from undeterred.store import experiments as experiment_rows
 from undeterred.store import runs
 from undeterred.store.database import Tx
 
 log = logging.getLogger(__name__)
-
-_DECIDING = frozenset({ExperimentState.ACTIVE, ExperimentState.PAUSED})
-"""States in which a search is still told what happens."""
 
 Listener = Callable[[Tx, Any], None]
 
@@ -110,7 +106,7 @@ class Flow:
     def _tell(self, tx: Tx, experiment_id: int, *events: Event) -> None:
         """Tell the search of an experiment, unless it is stopping; a search that breaks fails its experiment, not the caller."""
         experiment = experiment_rows.locked(tx, experiment_id)
-        if experiment.unmanaged or experiment.state not in _DECIDING:
+        if experiment.unmanaged or experiment.state not in DECIDING:
             return
         try:
             actions = self._searches.apply(tx, experiment, *events)

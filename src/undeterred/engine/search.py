@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
-from undeterred.base.errors import Invalid
+from undeterred.base.errors import Invalid, Refused
+from undeterred.core.lifecycle.experiment import ExperimentState
 from undeterred.core.search import (
     Action,
-    Ask,
     CustomSearch,
     Event,
+    RequestId,
     Search,
     Tell,
     TrialExitedEarly,
@@ -26,12 +27,16 @@ from undeterred.core.search import (
     method_for,
     recover,
 )
+from undeterred.core.search.explain import Replay
 from undeterred.core.search.registry import Lookup
 from undeterred.core.search.search import SNAPSHOT_VERSION
 from undeterred.engine import keys
 from undeterred.engine.facts import SearchDecided, ValidationReported
 from undeterred.store import experiments, runs, searches
 from undeterred.store.database import Tx
+
+DECIDING = frozenset({ExperimentState.ACTIVE, ExperimentState.PAUSED})
+"""States in which a search is still told what happens."""
 
 EVENTS_PER_SNAPSHOT = 400
 """Entries between two snapshots at least; with many trials a quarter of their number, because a snapshot holds them all."""
@@ -41,6 +46,15 @@ def validation(tx: Tx, run: Any, metrics: Mapping[str, Any]) -> None:
     """Tell the search of a validation that was stored just now (`run` has `id`, `experiment_id`, `request_id`, `unmanaged`)."""
     if not run.unmanaged:
         tx.fact(ValidationReported(run.id, run.experiment_id, run.request_id, metrics))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of an instruction: the request ids of the trials that it made, in its order."""
+
+    made: tuple[RequestId, ...]
+    repeated: bool = False
+    """It had been carried out before, and nothing was done now."""
 
 
 class SearchBroken(Exception):
@@ -98,22 +112,34 @@ class Searches:
             decided = live.search.apply(kept)
         return self._log(tx, experiment, live, kept, decided)
 
-    def ask(self, tx: Tx, experiment: Any, after: int) -> list[dict[str, Any]]:
-        """Messages of a custom search after number `after`; those up to it are forgotten. Raises Invalid for other searches."""
+    def tell(self, tx: Tx, experiment: Any, tell: Tell) -> Told:
+        """Do what the program of a custom search decided, once for each id; what came of it, or had come of it before.
+
+        Raises Invalid for other searches and wrong instructions, Refused when the search is over, NotFound or Exists for wrong
+        trials; nothing is done then.
+        """
         live = self._at_log_end(tx, experiment)
         custom = _custom(live.search)
-        if after > custom.seen:
-            self._log(tx, experiment, live, Ask(after), live.search.apply(Ask(after)))
-        return custom.messages(after)
-
-    def tell(self, tx: Tx, experiment: Any, tell: Tell) -> None:
-        """Do what the program of a custom search decided. Raises Invalid, NotFound or Exists, and does nothing then."""
-        live = self._at_log_end(tx, experiment)
-        _custom(live.search)
+        before = custom.made_by(tell.tell_id)
+        if live.search.over or experiment.state not in DECIDING:
+            self.forget(experiment.id)
+            if before is None:
+                raise Refused(f"experiment {experiment.id} is {experiment.state}: its search takes no more instructions")
+        if before is not None:
+            return Told(before, repeated=True)
         actions = self._log(tx, experiment, live, tell, live.search.apply(tell))
         self._store_progress(tx, experiment, live.search)
         if actions:
             tx.fact(SearchDecided(experiment.id, tuple(actions)))
+        return Told(custom.made_by(tell.tell_id) or ())
+
+    def check(self, config: Mapping[str, Any]) -> None:
+        """Raises Invalid when the search of a resolved configuration cannot be made here."""
+        method_for(config, extra=self._lookup)
+
+    def replay(self, inputs: Mapping[str, Any]) -> Replay:
+        """A pass over a log that began with these inputs; raises Invalid when its search cannot be made here."""
+        return Replay(inputs, self._lookup)
 
     def search(self, tx: Tx, experiment: Any) -> Search:
         """The live state, for reading only."""
@@ -125,8 +151,10 @@ class Searches:
 
     def take_due(self) -> list[int]:
         """Experiments whose search has gone far beyond its snapshot; each is named once."""
-        due, self._due = sorted(self._due), set()
-        return due
+        due: set[int] = set()
+        while self._due:  # the writer may add one at any time
+            due.add(self._due.pop())
+        return sorted(due)
 
     def make_snapshot(self, tx: Tx, experiment: Any) -> tuple[int, str]:
         """The state at the log's end and the number of its last entry, made from the log beside the live search.
@@ -169,8 +197,9 @@ class Searches:
         self._append(tx, experiment.id, live.seq, event_to_json(event), actions)
         tx.wake(keys.search(experiment.id))
         if live.seq - live.snapshot_seq >= max(EVENTS_PER_SNAPSHOT, live.search.trial_count // 4):
-            searches.put_snapshot(tx, experiment.id, live.seq, SNAPSHOT_VERSION, json.dumps(live.search.snapshot()))
             live.snapshot_seq = live.seq
+            self._due.add(experiment.id)
+            tx.wake(keys.SNAPSHOTS)
         return actions
 
     def _append(self, tx: Tx, experiment_id: int, seq: int, event: Mapping[str, Any], actions: list[Action]) -> None:

@@ -103,6 +103,17 @@ def by_request(tx: Tx, experiment_id: int, request_id: str) -> Any | None:
     return _BY_REQUEST.first(tx, experiment=experiment_id, request=request_id)
 
 
+def ids_by_request(tx: Tx, experiment_id: int, request_ids: Collection[str]) -> dict[str, int]:
+    """Request id -> id of the run, for those that are there."""
+    found: dict[str, int] = {}
+    wanted = list(dict.fromkeys(request_ids))
+    for start in range(0, len(wanted), 10_000):
+        part = wanted[start : start + 10_000]
+        query = sa.select(runs.c.request_id, runs.c.id).where(runs.c.experiment_id == experiment_id, runs.c.request_id.in_(part))
+        found.update((row.request_id, row.id) for row in tx.rows(query))
+    return found
+
+
 def by_external_id(tx: Tx, experiment_id: int, external_id: str) -> Any | None:
     """The run that a program outside calls so, or None."""
     return tx.row(sa.select(runs).where(runs.c.experiment_id == experiment_id, runs.c.external_id == external_id))

@@ -172,10 +172,16 @@ def tried(tx: Tx, delivery_id: int, status: int | None, error: str, *, again_at:
     tx.run(sa.update(webhook_deliveries).where(webhook_deliveries.c.id == delivery_id).values(**values))
 
 
-def deliveries(tx: Tx, webhook_id: int, limit: int = 100) -> list[Any]:
+def count_deliveries(tx: Tx, webhook_id: int) -> int:
+    """How many deliveries of a webhook are remembered."""
+    query = sa.select(sa.func.count()).select_from(webhook_deliveries).where(webhook_deliveries.c.webhook_id == webhook_id)
+    return int(tx.value(query))
+
+
+def deliveries(tx: Tx, webhook_id: int, limit: int = 100, offset: int = 0) -> list[Any]:
     """The newest deliveries of a webhook, the latest first."""
     query = sa.select(webhook_deliveries).where(webhook_deliveries.c.webhook_id == webhook_id)
-    return tx.rows(query.order_by(webhook_deliveries.c.id.desc()).limit(limit))
+    return tx.rows(query.order_by(webhook_deliveries.c.id.desc()).limit(limit).offset(offset))
 
 
 def forget_finished(tx: Tx, before: Micros) -> int:

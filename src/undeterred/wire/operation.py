@@ -46,3 +46,5 @@ class Operation:
     streaming: bool = False
     auth: str = "user"
     """`user`: a login or a task's token; `none`: open to all; `supervisor`: the token of a task's supervisor."""
+    own: bool = False
+    """Whether the original lacks it: an operation of our own, under `/api/undeterred/v1/`."""

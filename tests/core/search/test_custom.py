@@ -1,33 +1,25 @@
 """A search that a program outside decides."""
 
 import json
-from typing import Any
 
 import pytest
 
 from tests.core.search.helpers import SPACE, brief, config, created, reborn, stopped
 from undeterred.base.errors import Exists, Failure, Invalid, NotFound
 from undeterred.core.search import (
-    Ask,
     Create,
     CustomSearch,
     ExitReason,
     NewTrial,
-    Search,
     Tell,
     TrialExited,
     TrialExitedEarly,
     ValidationCompleted,
     method_for,
 )
+from undeterred.core.search.feed import Kind, Message, feed
 
 CONF = config("custom")
-
-
-def messages(search: Search, after: int = 0) -> list[dict[str, Any]]:
-    """What the program would be shown."""
-    assert isinstance(search.strategy, CustomSearch)
-    return search.strategy.messages(after)
 
 
 def test_begins_empty_and_stays_open() -> None:
@@ -49,40 +41,37 @@ def test_trials_as_told() -> None:
     assert two.hparams.keys() == SPACE.keys()
 
 
-def test_messages() -> None:
-    """Everything that happens to a trial is told in order, numbered from 1."""
+def test_what_the_program_is_told() -> None:
+    """Everything that happens and is done, in order; an instruction and its repetition are told apart by their entries."""
     search = method_for(CONF)
-    (one,) = created(search.apply(Tell("1", create=(NewTrial({"x": 1}),))))
-    search.apply(ValidationCompleted(one, {"loss": 0.5}))
-    search.apply(TrialExitedEarly(one, ExitReason.ERRORED))
-    search.apply(TrialExited(one))
-    assert messages(search) == [
-        {"id": 1, "type": "trial_created", "request_id": one, "hparams": {"x": 1}},
-        {"id": 2, "type": "validation_completed", "request_id": one, "metrics": {"loss": 0.5}},
-        {"id": 3, "type": "trial_exited_early", "request_id": one, "reason": "errored"},
-        {"id": 4, "type": "trial_exited", "request_id": one},
-    ]
+    tell = Tell("t", create=(NewTrial({"x": 1}),), note="why")
+    (create,) = search.apply(tell)
+    assert isinstance(create, Create)
+    one = create.request_id
+    assert feed(tell, [create]) == [Message(Kind.TRIAL_CREATED, one, {"x": 1}, tell_id="t")]
+    for event, told in (
+        (ValidationCompleted(one, {"loss": 0.5}), Message(Kind.VALIDATION_COMPLETED, one, metrics={"loss": 0.5})),
+        (TrialExitedEarly(one, ExitReason.ERRORED), Message(Kind.TRIAL_EXITED_EARLY, one, reason="errored")),
+        (TrialExited(one), Message(Kind.TRIAL_EXITED, one)),
+    ):
+        assert feed(event, search.apply(event)) == [told]
+    end = Tell("end", shutdown=True, note="enough")
+    assert feed(end, search.apply(end)) == [Message(Kind.SHUTDOWN, reason="enough", tell_id="end")]
 
 
 def test_a_program_that_comes_back() -> None:
-    """Messages stay until they are confirmed, also over a crash of the server; an instruction sent again does nothing."""
+    """An instruction sent again does nothing, also over a crash of the server, and what it made is still known."""
     search = method_for(CONF)
-    tell = Tell("1", create=(NewTrial({"x": 1}),))
-    (one,) = created(search.apply(tell))
-    search.apply(ValidationCompleted(one, {"loss": 0.5}))
+    tell = Tell("1", create=(NewTrial({"x": 1}), NewTrial()))
+    made = created(search.apply(tell))
     search = reborn(search, CONF)
+    for number in range(2000):
+        search.apply(Tell(f"more {number}"))
     assert search.apply(tell) == []
-    assert [message["id"] for message in messages(search)] == [1, 2]
-    search.apply(Ask(1))
-    search = reborn(search, CONF)
-    assert [message["id"] for message in messages(search, 1)] == [2]
-    search.apply(Ask(1))
-    search.apply(TrialExited(one))
-    assert [message["id"] for message in messages(search, 1)] == [2, 3]
-    with pytest.raises(Invalid, match="up to 1"):
-        messages(search, 0)
-    with pytest.raises(Invalid, match="no message 9"):
-        search.apply(Ask(9))
+    assert search.notes[0].reason == "instruction 1 was carried out before"
+    assert isinstance(search.strategy, CustomSearch)
+    assert search.strategy.made_by("1") == tuple(made)
+    assert search.strategy.made_by("2") is None
 
 
 def test_stop_and_shutdown() -> None:

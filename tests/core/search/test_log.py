@@ -8,7 +8,6 @@ import pytest
 from tests.core.search.helpers import config, created
 from undeterred.base.errors import Invalid
 from undeterred.core.search import (
-    Ask,
     Create,
     Event,
     ExitReason,
@@ -39,7 +38,6 @@ EVENTS: list[Event] = [
     TrialExitedEarly("a", ExitReason.INVALID_HP),
     TrialExited("a"),
     TrialContinued("a"),
-    Ask(4),
     Tell("t", create=(NewTrial({"x": 1}), NewTrial(None, "id")), stop=("a", "b"), progress=0.5, shutdown=False, note="why"),
     Tell("u", shutdown=True, cancel=True),
 ]

@@ -7,7 +7,6 @@ import pytest
 from tests.core.search.helpers import brief, config, created, reborn, verdicts
 from undeterred.base.errors import Invalid
 from undeterred.core.search import (
-    Ask,
     ExitReason,
     Tell,
     TrialContinued,
@@ -71,9 +70,8 @@ def test_unknown_trial() -> None:
 def test_told_although_it_decides_itself() -> None:
     """Only a custom search takes instructions."""
     search = method_for(TWO)
-    for event in (Ask(0), Tell("a")):
-        with pytest.raises(Invalid, match="custom"):
-            search.apply(event)
+    with pytest.raises(Invalid, match="custom"):
+        search.apply(Tell("a"))
 
 
 def test_continued_single_trial() -> None:

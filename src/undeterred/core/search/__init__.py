@@ -16,7 +16,6 @@ nothing more; when the experiment is continued, `TrialContinued(request_id)` com
 from undeterred.core.search.actions import Action, Create, Fail, Note, Shutdown, Stop
 from undeterred.core.search.custom import CustomSearch
 from undeterred.core.search.events import (
-    Ask,
     Event,
     ExitReason,
     NewTrial,
@@ -41,7 +40,6 @@ __all__ = [
     "ENTRY_POINT_GROUP",
     "SNAPSHOT_VERSION",
     "Action",
-    "Ask",
     "Book",
     "Create",
     "CustomSearch",

@@ -68,13 +68,6 @@ class TrialContinued:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """An outside program has seen all messages up to number `after`; they need not be kept any longer."""
-
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
 class NewTrial:
     """An outside program wants a trial. Without `hparams` they are sampled from the experiment's own space."""
 
@@ -96,4 +89,4 @@ class Tell:
     note: str = field(default="")
 
 
-Event = TrialCreated | ValidationCompleted | TrialProgress | TrialExitedEarly | TrialExited | TrialContinued | Ask | Tell
+Event = TrialCreated | ValidationCompleted | TrialProgress | TrialExitedEarly | TrialExited | TrialContinued | Tell

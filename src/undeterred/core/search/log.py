@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from undeterred.base.errors import Invalid
 from undeterred.core.search.actions import Action, Create, Fail, Note, Shutdown, Stop
 from undeterred.core.search.events import (
-    Ask,
     Event,
     ExitReason,
     NewTrial,
@@ -34,7 +33,6 @@ _EVENTS: dict[str, type[Event]] = {
     "trial_exited_early": TrialExitedEarly,
     "trial_exited": TrialExited,
     "trial_continued": TrialContinued,
-    "ask": Ask,
     "tell": Tell,
 }
 _ACTIONS: dict[str, type[Action]] = {"create": Create, "stop": Stop, "fail": Fail, "shutdown": Shutdown}

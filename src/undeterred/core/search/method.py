@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from undeterred.base.errors import Invalid
 from undeterred.core.search.actions import Action, Create, Note, Shutdown
-from undeterred.core.search.events import Ask, Event, ExitReason, RequestId, Tell
+from undeterred.core.search.events import Event, ExitReason, RequestId, Tell
 from undeterred.core.search.rng import Rng
 from undeterred.core.search.space import sample
 
@@ -171,9 +171,6 @@ class Instructed(Protocol):
 
     verdict: Shutdown | None
     """How the search ends once all trials are gone; None while trials may still come."""
-
-    def asked(self, ask: Ask) -> list[Action]:
-        """The program has seen messages."""
 
     def told(self, tell: Tell) -> list[Action]:
         """The program decided."""

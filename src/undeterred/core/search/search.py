@@ -10,7 +10,6 @@ from typing import Any
 from undeterred.base.errors import Invalid
 from undeterred.core.search.actions import Action, Note, Shutdown, Stop
 from undeterred.core.search.events import (
-    Ask,
     Event,
     ExitReason,
     RequestId,
@@ -24,7 +23,7 @@ from undeterred.core.search.events import (
 )
 from undeterred.core.search.method import INVALID_LIMIT, SCALE, Book, Instructed, Strategy, Trial
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 class Search:
@@ -81,7 +80,7 @@ class Search:
     def apply(self, event: Event) -> list[Action]:
         """Take one event and decide; raises Invalid for a trial that this search never created."""
         self._book.notes.clear()
-        actions = self._instruct(event) if isinstance(event, Ask | Tell) else self._observe(event)
+        actions = self._instruct(event) if isinstance(event, Tell) else self._observe(event)
         self._mark_stops(actions)
         if self._due(event):
             self._over = True
@@ -134,7 +133,7 @@ class Search:
 
     def _observe(self, event: Event) -> list[Action]:
         """What happened to a trial."""
-        assert not isinstance(event, Ask | Tell)
+        assert not isinstance(event, Tell)
         trial = self._book.trials.get(event.request_id)
         if trial is None:
             raise Invalid(f"this search has no trial {event.request_id}")
@@ -152,13 +151,13 @@ class Search:
             self._book.advance(trial, event.progress)
         return []
 
-    def _instruct(self, event: Ask | Tell) -> list[Action]:
+    def _instruct(self, event: Tell) -> list[Action]:
         """What an outside program says."""
         if self._outside is None:
             raise Invalid(f"a {self.name} search decides by itself; only a custom search is told what to do")
         if self._over:
             return []
-        return self._outside.asked(event) if isinstance(event, Ask) else self._outside.told(event)
+        return self._outside.told(event)
 
     def _validated(self, trial: Trial, metrics: Mapping[str, Any]) -> list[Action]:
         if trial.closed or trial.early is not None or trial.faulted:

@@ -809,6 +809,27 @@ from undeterred.wire.messages.trial import (
     TrialSourceInfoType as TrialSourceInfoType,
     TrialState as TrialState,
 )
+from undeterred.wire.messages.undeterred_search import (
+    AskSearchRequest as AskSearchRequest,
+    AskSearchResponse as AskSearchResponse,
+    CreatedSearchTrial as CreatedSearchTrial,
+    NewSearchTrial as NewSearchTrial,
+    ReplaySearchRequest as ReplaySearchRequest,
+    ReplaySearchResponse as ReplaySearchResponse,
+    SearchDecision as SearchDecision,
+    SearchDecisionKind as SearchDecisionKind,
+    SearchEvent as SearchEvent,
+    SearchEventType as SearchEventType,
+    SearchShutdown as SearchShutdown,
+    TellSearchRequest as TellSearchRequest,
+    TellSearchResponse as TellSearchResponse,
+)
+from undeterred.wire.messages.undeterred_webhook import (
+    GetWebhookDeliveriesRequest as GetWebhookDeliveriesRequest,
+    GetWebhookDeliveriesResponse as GetWebhookDeliveriesResponse,
+    WebhookDelivery as WebhookDelivery,
+    WebhookDeliveryState as WebhookDeliveryState,
+)
 from undeterred.wire.messages.user import (
     ActivityType as ActivityType,
     AgentUserGroup as AgentUserGroup,
