@@ -129,7 +129,7 @@ async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=64 * 1024,
         server_header=False,
-        ws="none",
+        ws=app.asgi.upgrades,  # type: ignore[arg-type]
     )
     server = uvicorn.Server(config)
     config.load()

@@ -4,6 +4,7 @@ Where a service is stands in the database; when it was used is kept in memory al
 just then, so none is ended for having been idle while nobody could reach it.
 """
 
+import enum
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,19 +14,47 @@ from undeterred.store import allocations, experiments, runs, tasks
 from undeterred.store.database import Tx
 
 
+class Stage(enum.Enum):
+    """How far a service is."""
+
+    WAITING = "waiting"
+    """Its task waits, starts, or is paused."""
+    SERVING = "serving"
+    OVER = "over"
+    """Its task has ended or is being killed."""
+
+
 @dataclass(frozen=True, slots=True)
-class Route:
-    """Where a request to `/proxy/<service>/` goes."""
+class Service:
+    """What is behind `/proxy/<service>/`, and whose it is."""
 
     task_id: str
-    allocation_id: str
+    task_type: str
+    name: str
+    """The task's, for people."""
+    stage: Stage
     address: str
     port: int
+    """0 until it serves."""
     tcp: bool
     unauthenticated: bool
     owner_id: int | None
     workspace_id: int | None
-    task_type: str
+    workspace_owner: int | None
+    token: str = ""
+    """Of a notebook: who has it needs no login for this service."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """How a task's launch or configuration describes a service."""
+
+    port: str
+    """Name of the variable that holds the port, or the number."""
+    tcp: bool
+    unauthenticated: bool
+    waits: bool = False
+    """Whether it serves only once its task is ready."""
 
 
 class Routes:
@@ -37,32 +66,42 @@ class Routes:
         self._used: dict[str, Micros] = {}
         self._idle: dict[str, bool] = {}
 
-    def find(self, tx: Tx, service: str) -> Route | None:
-        """The route of a service: a task's id, or a task's id, a colon and a port; None when there is none now."""
+    def find(self, tx: Tx, service: str) -> Service | None:
+        """The service of this name: a task's id, or a task's id, a colon and a port; None when no task has it."""
         task_id, _, number = service.partition(":")
-        task, row = tasks.find(tx, task_id), allocations.running_of_task(tx, task_id)
-        if task is None or row is None:
+        task = tasks.find(tx, task_id)
+        if task is None:
             return None
         run_id = runs.of_task(tx, task_id)
-        config = task.config if run_id is None else experiments.get(tx, runs.get(tx, run_id).experiment_id).config
-        proxied = _proxied(json.loads(task.launch or "{}"), json.loads(config or "{}"), row, number)
-        if proxied is None:
+        run = None if run_id is None else runs.get(tx, run_id)
+        config = task.config if run is None else experiments.get(tx, run.experiment_id).config
+        entry = _entry(json.loads(task.launch or "{}"), json.loads(config or "{}"), number)
+        if entry is None:
             return None
-        address = row.proxy_address or next(iter(json.loads(row.addresses)), "127.0.0.1")
-        return Route(
+        home = task if run is None else run
+        row = None if task.end_time is not None else allocations.running_of_task(tx, task_id)
+        port = 0 if row is None else _port(row, entry)
+        if task.end_time is not None or (row is not None and row.kill_at is not None):
+            stage = Stage.OVER
+        else:
+            stage = Stage.SERVING if port else Stage.WAITING
+        return Service(
             task_id,
-            row.id,
-            address,
-            proxied["number"],
-            bool(proxied.get("tcp")),
-            bool(proxied.get("unauthenticated")),
-            task.user_id,
-            task.workspace_id,
             task.task_type,
+            task.name,
+            stage,
+            "" if row is None else row.proxy_address or next(iter(json.loads(row.addresses)), "127.0.0.1"),
+            port,
+            entry.tcp,
+            entry.unauthenticated,
+            home.user_id,
+            home.workspace_id,
+            home.workspace_owner,
+            str(json.loads(task.detail or "{}").get("token") or "") if task.task_type == "NOTEBOOK" else "",
         )
 
     def used(self, task_id: str) -> None:
-        """A request or a frame has passed."""
+        """A request or a connection has begun or ended."""
         self._used[task_id] = self._clock.now()
 
     def reported_idle(self, task_id: str, *, idle: bool) -> None:
@@ -83,15 +122,21 @@ class Routes:
         self._idle.pop(task_id, None)
 
 
-def _proxied(launch: dict[str, Any], config: dict[str, Any], row: Any, number: str) -> dict[str, Any] | None:
-    """The entry of a task's launch or of its configuration that serves this, with its port as `number`."""
-    ports = json.loads(row.ports or "{}")
+def _entry(launch: dict[str, Any], config: dict[str, Any], number: str) -> _Entry | None:
+    """The entry of a task's launch or of its configuration that serves `number` (empty: the task's main service)."""
     for entry in launch.get("proxied", ()):
-        port = ports.get(entry["port"]) or (int(entry["port"]) if entry["port"].isdigit() else None)
-        if port is not None and entry["service"] == number:
-            return {**entry, "number": port}
+        if entry["service"] == number:
+            waits = bool(launch.get("ready_port")) and launch["ready_port"] == entry["port"]
+            return _Entry(entry["port"], bool(entry.get("tcp")), bool(entry.get("unauthenticated")), waits)
     for entry in (config.get("environment") or {}).get("proxy_ports") or ():
         if str(entry["proxy_port"]) == number or (not number and entry.get("default_service_id")):
-            flags = {"tcp": entry.get("proxy_tcp"), "unauthenticated": entry.get("unauthenticated")}
-            return {"number": entry["proxy_port"], **flags}
+            return _Entry(str(entry["proxy_port"]), bool(entry.get("proxy_tcp")), bool(entry.get("unauthenticated")))
     return None
+
+
+def _port(row: Any, entry: _Entry) -> int:
+    """The port of a service of a running allocation; 0 while it does not serve."""
+    if entry.waits and not row.is_ready:
+        return 0
+    given = json.loads(row.ports or "{}").get(entry.port)
+    return int(given or (entry.port if entry.port.isdigit() else 0))

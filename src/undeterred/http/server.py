@@ -1,5 +1,7 @@
 """The ASGI application: the contract's paths go to `dispatch`, the rest to small Starlette routes."""
 
+from typing import TYPE_CHECKING, Any
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,6 +18,11 @@ from undeterred.http.dispatch import Dispatch
 from undeterred.http.identity import identify
 from undeterred.wire.faults import fault_of
 
+if TYPE_CHECKING:
+    import asyncio
+
+    from undeterred.http.proxy_door import Door
+
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -26,6 +33,7 @@ class Server:
         self.dispatch = Dispatch(services, handlers, check_rights=check_rights)
         self._services = services
         self._base = services.settings.undeterred.base_path.rstrip("/")
+        self._proxy: ASGIApp | None = None
         self._rest: ASGIApp = Starlette(
             routes=[
                 Route("/", self._root),
@@ -51,8 +59,28 @@ class Server:
         contract = (path.startswith(("/api/v1/", "/api/undeterred/")) and path != "/api/v1/api.swagger.json") or path == "/health"
         if contract and scope["type"] == "http":
             await self.dispatch(scope, receive, send)
+        elif path.startswith("/proxy/") and scope["type"] == "http":
+            await self._proxied(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
+
+    def upgrades(self, *, server_state: Any, **_more: Any) -> "asyncio.Protocol":
+        """What takes over a connection that asks for a WebSocket: the value of uvicorn's setting `ws`."""
+        from undeterred.http.proxy_ws import Upgraded  # slow to import, and often not needed
+
+        return Upgraded(self._door(), self._base, server_state.connections, server_state.tasks)
+
+    async def _proxied(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._proxy is None:
+            from undeterred.http.proxy import Proxy  # slow to import, and often not needed
+
+            self._proxy = Proxy(self._door())
+        await self._proxy(scope, receive, send)
+
+    def _door(self) -> "Door":
+        from undeterred.http.proxy_door import Door
+
+        return Door(self._services)
 
     async def _root(self, _request: Request) -> Response:
         return RedirectResponse(f"{self._base}/docs/", status_code=301)

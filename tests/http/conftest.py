@@ -1,0 +1,18 @@
+"""Fixtures of the proxy's tests."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.http.live import Place, listening
+from tests.support import Client
+from undeterred.app import App
+
+
+@pytest.fixture
+async def place(app: App, client: Client) -> AsyncIterator[Place]:
+    """The server under test on a real port."""
+    async with listening(app) as host:
+        made = Place(app, client, host)
+        yield made
+        await made.http.aclose()
