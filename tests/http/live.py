@@ -20,16 +20,20 @@ Stream = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def listening(app: App) -> AsyncIterator[str]:
-    """The address, without scheme, on which the application answers."""
+async def listening(app: App) -> AsyncIterator[tuple[str, Callable[[], None]]]:
+    """The address, without scheme, on which the application answers, and what stops it."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         config = uvicorn.Config(app.asgi, log_config=None, lifespan="off", server_header=False, ws=app.asgi.upgrades)  # type: ignore[arg-type]
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 (there is nothing to wait for)
             await asyncio.sleep(0.01)
+
+        def stop() -> None:
+            server.should_exit = True
+
         try:
-            yield "127.0.0.1:{}".format(sock.getsockname()[1])
+            yield f"127.0.0.1:{sock.getsockname()[1]}", stop
         finally:
             server.should_exit = server.force_exit = True
             await serving
@@ -118,8 +122,9 @@ async def ws_server(handler: Callable[[ServerConnection], Awaitable[None]], **op
 class Place:
     """The server under test, with tasks in it."""
 
-    def __init__(self, app: App, client: Client, host: str) -> None:
+    def __init__(self, app: App, client: Client, host: str, stop: Callable[[], None]) -> None:
         self.app = app
+        self.stop = stop
         self.client = client
         self.host = host
         self.http = httpx.AsyncClient(base_url=f"http://{host}", timeout=60)
