@@ -244,3 +244,22 @@ async def test_experiments_without_a_search(client: Client) -> None:
     assert await replay(client, experiment) == []
     assert (await client.get(f"{OWN}/experiments/999/search/replay")).error["httpCode"] == 404
     assert (await client.get(f"{OWN}/experiments/{experiment}/search/replay", limit=-1)).status == 400
+
+
+OPTUNA = "{{name: optuna, metric: loss, max_trials: 3, max_concurrent_trials: 1, sampler: {}}}"
+
+
+async def test_an_optuna_search_is_checked_when_it_is_submitted(client: Client) -> None:
+    """A wrong sampler or option is refused with what is known; a right one draws its first trial."""
+    pytest.importorskip("optuna")
+    for sampler, words in (("Magic", "TPESampler"), ("{name: TPESampler, x: 1}", "options"), ("3", "a name, or an object")):
+        config = f"{{name: s, entrypoint: 'true', searcher: {OPTUNA.format(sampler)}}}"
+        for only_check in (False, True):
+            answer = await client.post("experiments", {"config": config, "validateOnly": only_check})
+            assert (answer.status, words in answer.error["error"]) == (400, True), answer.text
+    experiment = await create(client, OPTUNA.format("RandomSampler"))
+    shown = (await client.ok("GET", f"experiments/{experiment}"))["experiment"]
+    assert (shown["config"]["searcher"]["sampler"], shown["numTrials"]) == ("RandomSampler", 1)
+    (start,) = await replay(client, experiment)
+    assert start["same"]
+    assert start["event"]["reproducibility"]["experiment_seed"] == shown["config"]["reproducibility"]["experiment_seed"]

@@ -6,6 +6,7 @@ from undeterred.base.settings import Settings
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.engine import allocations, experiments
 from undeterred.engine.engine import Engine
+from undeterred.engine.searchers import Searchers
 from undeterred.engine.waiters import Waiters
 from undeterred.store import allocations as allocation_rows
 from undeterred.store import runs, users
@@ -34,21 +35,21 @@ def config(searcher: dict[str, Any] | None = None, **more: Any) -> dict[str, Any
 class World:
     """Calls engine functions in transactions of their own."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, searchers: Searchers | None = None) -> None:
         self.db = db
-        self.engine = Engine(db, Settings(), db.clock, Waiters(), "cluster", "master")
+        self.engine = Engine(db, Settings(), db.clock, Waiters(), "cluster", "master", searchers=searchers)
         self.user_id = self.project_id = self.workspace_id = 0
 
     @classmethod
-    def make(cls, db: Database) -> "World":
+    def make(cls, db: Database, searchers: Searchers | None = None) -> "World":
         """A world on an empty database."""
-        world = cls(db)
+        world = cls(db, searchers)
         db.write_now(world._seed)
         return world
 
     def again(self) -> "World":
         """A new engine on the same database, as after a crash of the server."""
-        world = World(self.db)
+        world = World(self.db, self.engine.searchers)
         world.user_id, world.project_id, world.workspace_id = self.user_id, self.project_id, self.workspace_id
         return world
 

@@ -12,7 +12,6 @@ from undeterred.base.clock import Clock
 from undeterred.base.errors import Refused
 from undeterred.base.settings import Settings
 from undeterred.core.pools import pools_of
-from undeterred.core.search import Lookup
 from undeterred.engine import agents
 from undeterred.engine.agents import AgentView
 from undeterred.engine.facts import AllocationExited, ExperimentStateChanged, LinesStored
@@ -23,6 +22,7 @@ from undeterred.engine.meetings import Meetings
 from undeterred.engine.reports import Reports
 from undeterred.engine.routes import Routes
 from undeterred.engine.search import Searches
+from undeterred.engine.searchers import Searchers
 from undeterred.engine.services.observer import ObserverService
 from undeterred.engine.services.supervisor import ServiceState
 from undeterred.engine.services.webhooks import Sender
@@ -48,9 +48,9 @@ class Engine:
         *,
         launchers: Launchers | None = None,
         master_url: str = "",
-        searchers: Lookup | None = None,
+        searchers: Searchers | None = None,
     ) -> None:
-        """`searchers` finds search methods beside the built-in ones, by name."""
+        """`searchers` are search methods beside the built-in ones; those that are installed when it is not given."""
         self.db = db
         self.settings = settings
         self.clock = clock
@@ -62,7 +62,8 @@ class Engine:
         self.service_states: Callable[[], list[ServiceState]] = list
         self.pools = pools_of(settings.resource_manager, settings.resource_pools)
         self.ground = Ground(cluster_id, master_url, settings, defaults_by_pool(settings, self.pools))
-        self.search = Searches(searchers)
+        self.searchers = searchers or Searchers()
+        self.search = Searches(self.searchers.find)
         self.sharing = Sharing()
         self.webhooks = Webhooks(settings.webhooks.base_url)
         self.sender = Sender(db, settings.webhooks, clock)

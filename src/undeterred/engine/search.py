@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
-from undeterred.base.errors import Invalid, Refused
+from undeterred.base.errors import Failure, Invalid, Refused
 from undeterred.core.lifecycle.experiment import ExperimentState
 from undeterred.core.search import (
     Action,
@@ -135,7 +135,12 @@ class Searches:
 
     def check(self, config: Mapping[str, Any]) -> None:
         """Raises Invalid when the search of a resolved configuration cannot be made here."""
-        method_for(config, extra=self._lookup)
+        try:
+            method_for(config, extra=self._lookup)
+        except Failure:
+            raise
+        except Exception as error:
+            raise Invalid(f"the search {config['searcher'].get('name')} cannot be made: {error}") from error
 
     def replay(self, inputs: Mapping[str, Any]) -> Replay:
         """A pass over a log that began with these inputs; raises Invalid when its search cannot be made here."""

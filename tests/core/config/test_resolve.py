@@ -207,12 +207,30 @@ def test_removed_searchers(name):
 
 def test_further_searchers_check_their_own_keys():
     """A searcher from outside is accepted by name, with any keys; without being offered it is unknown."""
-    searcher = {"name": "optuna", "metric": "loss", "sampler": {"name": "TPE"}, "max_trials": 5}
-    config = resolved({**GOOD, "searcher": searcher}, extra_searchers=frozenset({"optuna"}))
-    assert config["searcher"]["sampler"] == {"name": "TPE"}
+    searcher = {"name": "neighbours", "metric": "loss", "start": {"from": "here"}, "max_trials": 5}
+    config = resolved({**GOOD, "searcher": searcher}, extra_searchers=frozenset({"neighbours"}))
+    assert config["searcher"]["start"] == {"from": "here"}
     assert config["searcher"]["smaller_is_better"] is True
-    assert "optuna" not in ", ".join(CURRENT_SEARCHERS)
+    assert "neighbours" not in ", ".join(CURRENT_SEARCHERS)
     assert mistakes({**GOOD, "searcher": searcher})[0].startswith("<config>.searcher.name: must be one of single, random, grid")
+
+
+def test_optuna():
+    """Sampler and pruner by name or with options; without the library what to install is told, beside other mistakes."""
+    searcher = {"name": "optuna", "metric": "loss", "sampler": {"name": "TPESampler", "multivariate": True}, "max_trials": 5}
+    config = resolved({**GOOD, "searcher": searcher}, extra_searchers=frozenset({"optuna"}))["searcher"]
+    assert config["sampler"] == {"name": "TPESampler", "multivariate": True}
+    assert (config["pruner"], config["max_concurrent_trials"], config["time_metric"]) == ("NopPruner", 16, None)
+    lines = mistakes({**GOOD, "searcher": {**searcher, "sampler": {"multivariate": True}, "max_trials": 0}})
+    assert [line.split(":")[0] for line in lines] == [
+        "<config>.searcher.max_trials",
+        "<config>.searcher.name",
+        "<config>.searcher.sampler.name",
+    ]
+    assert "install undeterred[optuna]" in lines[1]
+    assert mistakes({**GOOD, "searcher": {**searcher, "samplr": 1}}, extra_searchers=frozenset({"optuna"})) == [
+        '<config>.searcher.samplr: unknown key "samplr"; did you mean "sampler"?'
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from undeterred.core.config import ntsc, tcd
 from undeterred.core.config.kinds import NOTHING, Field, Items, Kind, Record, Shaped, Table, Union, branch_of, fields_of
 from undeterred.core.config.schema import (
     CURRENT_SEARCHERS,
+    OPTUNA,
     REMOVED_SEARCHERS,
     STORAGE,
     TIMED_SEARCHERS,
@@ -64,13 +65,14 @@ def test_keyed_lists_have_keys():
 
 
 def test_searchers():
-    """Five searchers run, removed ones are known, further ones are added by name."""
+    """Five searchers run anywhere, Optuna's and removed ones can be read, further ones are added by name."""
     assert set(TIMED_SEARCHERS) < set(CURRENT_SEARCHERS)
-    assert set(searchers().branches) == {*CURRENT_SEARCHERS, *REMOVED_SEARCHERS}
-    more = searchers(frozenset({"optuna", "custom", "grid"}))
-    assert more.branches["optuna"].open
+    assert set(searchers().branches) == {*CURRENT_SEARCHERS, OPTUNA, *REMOVED_SEARCHERS}
+    more = searchers(frozenset({"optuna", "custom", "grid", "other"}))
+    assert more.branches["other"].open
     assert not more.branches["grid"].open
-    assert more.expected == "one of single, random, grid, async_halving, adaptive_asha, custom, optuna"
+    assert not more.branches["optuna"].open
+    assert more.expected == "one of single, random, grid, async_halving, adaptive_asha, optuna, custom, other"
 
 
 def test_branches():

@@ -60,16 +60,70 @@ def drive(search: Search, settings: dict[str, Any], *, crash: bool) -> tuple[lis
     return log, decided
 
 
-@pytest.mark.parametrize(
-    "sampler", ["TPESampler", "RandomSampler", "NSGAIISampler", {"name": "TPESampler", "multivariate": True}]
-)
-@pytest.mark.parametrize("pruner", ["MedianPruner", "SuccessiveHalvingPruner", "HyperbandPruner"])
-def test_replay_and_crashes(sampler: Any, pruner: str) -> None:
+GRID = {"name": "GridSampler", "search_space": {"nest.a": ["x", [1, 2]], "nest.b": [1, 2, 3], "lr": [0.001, 0.1]}}
+FIXED = {"name": "PartialFixedSampler", "fixed_params": {"nest.a": [1, 2]}, "base_sampler": "RandomSampler"}
+SAMPLERS: list[Any] = [
+    "TPESampler",
+    "RandomSampler",
+    "QMCSampler",
+    {"name": "NSGAIISampler", "population_size": 4, "crossover": "UniformCrossover", "mutation": "PolynomialMutation"},
+    {"name": "NSGAIIISampler", "population_size": 4},
+    {"name": "TPESampler", "multivariate": True, "n_startup_trials": 3},
+    GRID,
+    FIXED,
+]
+PRUNERS: list[Any] = [
+    "NopPruner",
+    "MedianPruner",
+    "SuccessiveHalvingPruner",
+    "HyperbandPruner",
+    "WilcoxonPruner",
+    {"name": "PercentilePruner", "percentile": 50},
+    {"name": "ThresholdPruner", "upper": 0.9},
+    {"name": "PatientPruner", "wrapped_pruner": "MedianPruner", "patience": 1},
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda one: one if isinstance(one, str) else one["name"])
+@pytest.mark.parametrize("pruner", PRUNERS, ids=lambda one: one if isinstance(one, str) else one["name"])
+def test_replay_and_crashes(sampler: Any, pruner: Any) -> None:
     """The same events give the same samples, stops and end: live, replayed from the log, and restored again and again."""
     settings = conf(sampler=sampler, pruner=pruner)
     log, decided = drive(method_for(settings), settings, crash=False)
     assert drive(method_for(settings), settings, crash=True) == (log, decided)
     assert [step.actions for step in replay(method_for(settings), log)] == decided
+
+
+def test_values_in_options_are_those_of_the_space() -> None:
+    """A grid and fixed values are written with the categories themselves."""
+    points = [action.hparams for action in method_for(conf(sampler=GRID, max_trials=9, max_concurrent_trials=0)).initial()]  # type: ignore[union-attr]
+    assert {json.dumps(point["nest"]["a"]) for point in points} == {'"x"', "[1, 2]"}
+    assert {point["lr"] for point in points} == {0.001, 0.1}
+    fixed = method_for(conf(sampler=FIXED, max_trials=5, max_concurrent_trials=0)).initial()
+    assert [action.hparams["nest"]["a"] for action in fixed] == [[1, 2]] * 5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("sampler", ["BruteForceSampler", {"name": "GridSampler", "search_space": {"n": [1, 2, 3]}}])
+def test_a_finite_space_ends_the_search(sampler: Any) -> None:
+    """When every point has been tried no trial follows, although the budget would allow more."""
+    space = {"n": {"type": "int", "minval": 1, "maxval": 3}}
+    search = method_for(conf(space=space, sampler=sampler, max_trials=10, max_concurrent_trials=1))
+    tried, actions = [], search.initial()
+    while isinstance(actions[0], Create):
+        tried.append(actions[0].hparams["n"])
+        search.apply(ValidationCompleted(actions[0].request_id, {"loss": tried[-1], "time": 1}))
+        actions = search.apply(TrialExited(actions[0].request_id))
+    assert sorted(tried) == [1, 2, 3]
+    assert verdicts(actions) == [(False, False)]
+
+
+@pytest.mark.parametrize("name", ["CmaEsSampler", "GPSampler"])
+def test_samplers_that_need_more(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the library imports only later is asked for at once, by name."""
+    monkeypatch.setattr("undeterred.core.search.optuna.find_spec", lambda package: None)
+    with pytest.raises(Invalid, match=f"{name} needs the package (cmaes|torch), which is not installed"):
+        method_for(conf(sampler=name))
 
 
 def test_samples_lie_in_the_space() -> None:
@@ -174,16 +228,14 @@ def test_state_of_another_version() -> None:
         ({"pruner": {"interval": 2}}, "MedianPruner.*None"),
         ({"sampler": {"name": "TPESampler", "magic": 1}}, "TPESampler does not take these options"),
         ({"pruner": {"name": "PercentilePruner", "percentile": 400}}, "PercentilePruner does not take these options"),
+        ({"sampler": "BruteForceSampler"}, "cannot draw from these hyperparameters: .*infinite"),
+        ({"sampler": "BaseGASampler"}, "NSGAIISampler.*BaseGASampler"),
+        ({"sampler": {"name": "NSGAIISampler", "crossover": 3}}, "crossover .* is a name, or an object"),
+        ({"sampler": {**GRID, "search_space": {"gone": [1]}}}, "no hyperparameter 'gone'"),
+        ({"sampler": {**FIXED, "fixed_params": {"nest.a": "y"}}}, "'y' is no value of the hyperparameter nest.a"),
     ],
 )
 def test_unknown_names_and_options(more: dict[str, Any], words: str) -> None:
     """Unknown names are refused with those that are known, wrong options with what the library says."""
     with pytest.raises(Invalid, match=words):
         method_for(conf(**more))
-
-
-@pytest.mark.filterwarnings("ignore:PatientPruner is experimental")
-def test_pruner_inside_a_pruner() -> None:
-    """Options that are pruners themselves are given as names or mappings too."""
-    pruner = {"name": "PatientPruner", "wrapped_pruner": {"name": "MedianPruner"}, "patience": 2}
-    assert len(created(method_for(conf(pruner=pruner)).initial())) == 3

@@ -25,9 +25,6 @@ from undeterred.store import experiments as stored
 from undeterred.store.database import Tx
 from undeterred.wire import messages as m
 
-EXTRA_SEARCHERS = frozenset({"custom"})
-"""Search methods that the original does not have any more, and that are offered here."""
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -111,6 +108,7 @@ async def put_experiment(call: Call, req: m.PutExperimentRequest) -> m.PutExperi
 async def _prepare(call: Call, req: m.CreateExperimentRequest) -> tuple[Place, Resolved]:
     """Everything that can be said of a request before anything is stored; raises with all mistakes of the configuration."""
     submitted = await asyncio.to_thread(parse_tree, req.config)
+    extra = await asyncio.to_thread(lambda: call.engine.searchers.names)
     place = await call.read(lambda tx: _place(call, tx, req, submitted))
     global_policy, workspace_policy = place.policies
     sources = Sources(
@@ -125,10 +123,12 @@ async def _prepare(call: Call, req: m.CreateExperimentRequest) -> tuple[Place, R
         seed=call.services.clock.now() // 1_000_000 % 2**32,
         default_name=f"Experiment ({random_name()})",
         unmanaged=req.unmanaged is True,
-        extra_searchers=EXTRA_SEARCHERS,
+        extra_searchers=extra,
     )
     resolved = await asyncio.to_thread(resolve, sources)
-    validate_complete(resolved.config, req.unmanaged is True, EXTRA_SEARCHERS)
+    validate_complete(resolved.config, req.unmanaged is True, extra)
+    if req.unmanaged is not True:
+        await asyncio.to_thread(call.engine.search.check, resolved.config)
     limits = policy.constraints(global_policy, workspace_policy)
     policy.check_constraints(limits, slots=resolved.slots_per_trial, max_slots=resolved.max_slots, priority=resolved.priority)
     if req.unmanaged is not True:
@@ -141,7 +141,7 @@ def _place(call: Call, tx: Tx, req: m.CreateExperimentRequest, submitted: Mappin
     template = None
     if req.template:
         template = json.loads(templates.get(tx, str(req.template)).config)
-    wanted = early(submitted, template, EXTRA_SEARCHERS)
+    wanted = early(submitted, template, call.engine.searchers.names)
     project = _project(tx, req, wanted)
     workspace = workspaces.get(tx, project.workspace_id)
     place = Place(

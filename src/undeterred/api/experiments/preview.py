@@ -15,18 +15,18 @@ _MOST = 2**31 - 1
 
 
 @operation("PreviewHPSearch", needs=Needs.LOGIN)
-async def preview_hp_search(_call: Call, req: m.PreviewHPSearchRequest) -> m.PreviewHPSearchResponse:
+async def preview_hp_search(call: Call, req: m.PreviewHPSearchRequest) -> m.PreviewHPSearchResponse:
     """How many trials of a configuration's search are expected to train how long; the configuration may be unfinished.
 
     The answer holds for every seed.
     """
     config: Any = req.config or {}
-    searcher, expected = await asyncio.to_thread(_expected, config)
+    searcher, expected = await asyncio.to_thread(_expected, config, call)
     return m.PreviewHPSearchResponse(summary=m.SearchSummary(config=searcher, trials=[_summary(one) for one in expected]))
 
 
-def _expected(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Expected]]:
-    section = search_section(config)
+def _expected(config: Mapping[str, Any], call: Call) -> tuple[dict[str, Any], list[Expected]]:
+    section = search_section(config, call.engine.searchers.names)
     expected = preview(section)
     searcher = dict(section["searcher"])
     if "bracket_rungs" in searcher:

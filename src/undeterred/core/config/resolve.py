@@ -29,7 +29,7 @@ from undeterred.core.config.problems import (
 )
 from undeterred.core.config.resolved import Resolved
 from undeterred.core.config.rules import azure_complete
-from undeterred.core.config.schema import REMOVED_SEARCHERS, STORAGE, TIMED_SEARCHERS, experiment
+from undeterred.core.config.schema import OPTUNA, REMOVED_SEARCHERS, STORAGE, TIMED_SEARCHERS, experiment
 
 HEADING = "invalid experiment configuration"
 
@@ -221,6 +221,11 @@ def _report_searcher(config: Mapping[str, Any], problems: Problems, extra: froze
     name, path = searcher.get("name"), f"{CONFIG}.searcher"
     if name in REMOVED_SEARCHERS and name not in extra:
         problems.add_new(f"{path}.name", f"the searcher {name} was removed and is not valid for new experiments")
+    elif name == OPTUNA and name not in extra:
+        problems.add_new(
+            f"{path}.name",
+            "the searcher optuna needs Optuna, which is not installed here: install undeterred[optuna] on the server",
+        )
     elif name in TIMED_SEARCHERS:
         for key in ("max_time", "time_metric"):
             if searcher.get(key) is None:

@@ -32,6 +32,8 @@ CURRENT_SEARCHERS = ("single", "random", "grid", "async_halving", "adaptive_asha
 TIMED_SEARCHERS = ("async_halving", "adaptive_asha")
 REMOVED_SEARCHERS = ("custom", "adaptive", "adaptive_simple", "sync_halving")
 """Names that older experiments carry: they can be shown, new experiments cannot use them."""
+OPTUNA = "optuna"
+"""A searcher that can always be read, and is run only where Optuna is installed."""
 
 _CPU_IMAGE = "determinedai/pytorch-ngc:0.38.0"
 _ROCM_IMAGE = "determinedai/environments:rocm-5.0-pytorch-1.10-tf-2.7-rocm-0.26.4"
@@ -199,6 +201,8 @@ _TIMED: dict[str, Field] = {
     "time_metric": Field(_TEXT),
 }
 _FREE = Record({}, open=True)
+_BY_NAME = Record({"name": Field(_TEXT, at_once=True)}, whole=True, open=True)
+_NAMED = OneOf((_TEXT, _BY_NAME), "a name, or an object with a name and options")
 
 _SEARCHERS: dict[str, Record] = {
     "single": Record({"max_length": _MAX_LENGTH}),
@@ -213,14 +217,24 @@ _SEARCHERS: dict[str, Record] = {
             "mode": Field(Text(("aggressive", "standard", "conservative")), "standard"),
         }
     ),
+    OPTUNA: Record(
+        {
+            "max_concurrent_trials": _AT_ONCE,
+            "max_length": _MAX_LENGTH,
+            "max_trials": _MAX_TRIALS,
+            "pruner": Field(_NAMED, "NopPruner"),
+            "sampler": Field(_NAMED, "TPESampler"),
+            "time_metric": Field(_TEXT),
+        }
+    ),
     **dict.fromkeys(REMOVED_SEARCHERS, _FREE),
 }
 
 
 def searchers(extra: frozenset[str] = frozenset()) -> Union:
-    """The `searcher` section; `extra` are names of further searchers, which check their own keys."""
-    names = {**_SEARCHERS, **dict.fromkeys(sorted(extra - set(CURRENT_SEARCHERS)), _FREE)}
-    known = [name for name in names if name not in REMOVED_SEARCHERS or name in extra]
+    """The `searcher` section; `extra` are names of further searchers, which check their own keys where none are known here."""
+    names = {**_SEARCHERS, **dict.fromkeys(sorted(extra - set(_SEARCHERS)), _FREE)}
+    known = [name for name in names if name in CURRENT_SEARCHERS or name in extra]
     return Union("name", _SEARCH, names, f"one of {', '.join(known)}")
 
 

@@ -18,6 +18,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from undeterred.base.errors import Invalid
@@ -29,7 +30,23 @@ from undeterred.core.search.power import power
 from undeterred.core.search.random import RandomSearch
 from undeterred.core.search.space import leaves
 
-_INNER = {"wrapped_pruner": "pruner", "base_sampler": "sampler", "independent_sampler": "sampler"}
+_INNER = {
+    "base_sampler": "sampler",
+    "crossover": "crossover",
+    "independent_sampler": "sampler",
+    "mutation": "mutation",
+    "wrapped_pruner": "pruner",
+}
+"""Options that are parts with a name themselves."""
+_BASES = {
+    "sampler": ("samplers", "BaseSampler"),
+    "pruner": ("pruners", "BasePruner"),
+    "crossover": ("samplers.nsgaii", "BaseCrossover"),
+    "mutation": ("samplers.nsgaii", "BaseMutation"),
+}
+"""Where the library keeps the parts of a kind, and what they all are."""
+_PACKAGES = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
+"""Packages that the library imports only when a search is well under way."""
 _BAD = 1e300
 """A terrible value that pruners can still calculate with."""
 
@@ -103,6 +120,9 @@ class OptunaSearch(RandomSearch):
             self._tell(trial, "FAIL", None)
         else:
             self._tell(trial, "COMPLETE", self._outward(math.inf if best == WORST else best))
+        if self._exhausted:
+            self._book.note(trial.request_id, "the sampler has tried every point of the space")
+            return []
         return super().exited(trial)
 
     def slim(self, metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -158,9 +178,14 @@ class OptunaSearch(RandomSearch):
 
     def _begin(self) -> None:
         self._study = self._make_study()
+        self._exhausted = False
+        self._study.stop = self._exhaust  # what samplers of finite spaces call when nothing is left
         self._asked: list[Any] = []
         self._done: list[tuple[Any, ...]] = []
         self._hopeless = False
+
+    def _exhaust(self) -> None:
+        self._exhausted = True
 
     def _do(self, name: str, *facts: Any) -> None:
         """One step with the study, remembered."""
@@ -185,6 +210,17 @@ class Dimensions:
         self._members = [(".".join(path), path, member) for path, member in leaves(space)]
         shapes = ((name, _distribution(library.distributions, member)) for name, _, member in self._members)
         self.distributions = {name: shape for name, shape in shapes if shape is not None}
+
+    def coded(self, name: str, value: Any) -> Any:
+        """A value of a member as the library knows it; raises Invalid for an unknown name or a value that is no category."""
+        member = next((member for known, _, member in self._members if known == name), None)
+        if member is None:
+            raise Invalid(f"there is no hyperparameter {name!r}")
+        if not isinstance(member, Mapping) or member.get("type") != "categorical":
+            return value
+        if value not in member["vals"]:
+            raise Invalid(f"{value!r} is no value of the hyperparameter {name}")
+        return member["vals"].index(value)
 
     def point(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Hyperparameters, nested as in the space, from the values of the distributions."""
@@ -231,32 +267,69 @@ def optuna_search(setup: Setup) -> OptunaSearch:
     check_start(min(max_trials, at_once or max_trials))
     direction = "minimize" if searcher.get("smaller_is_better", True) else "maximize"
 
+    space = Dimensions(setup.space, library)
+    parts = _Parts(library, space, setup.seed)
+
     def make_study() -> Any:
         return library.create_study(
             study_name="search",
             direction=direction,
-            sampler=_build(library, "sampler", searcher.get("sampler") or "TPESampler", setup.seed),
-            pruner=_build(library, "pruner", searcher.get("pruner") or "NopPruner", setup.seed),
+            sampler=parts.build("sampler", searcher.get("sampler") or "TPESampler"),
+            pruner=parts.build("pruner", searcher.get("pruner") or "NopPruner"),
         )
 
-    return OptunaSearch(setup.book, searcher, Dimensions(setup.space, library), make_study, library)
+    try:
+        make_study().ask(space.distributions)
+    except (TypeError, ValueError, ImportError) as error:
+        raise Invalid(f"this sampler cannot draw from these hyperparameters: {error}") from None
+    return OptunaSearch(setup.book, searcher, space, make_study, library)
 
 
-def _build(library: Any, role: str, given: Any, seed: int) -> Any:
-    """A sampler or pruner from its name, or from a mapping of `name` and options."""
-    options = {"name": given} if isinstance(given, str) else dict(given)
-    name = options.pop("name", None)
-    module = getattr(library, f"{role}s")
-    base = getattr(module, f"Base{role.capitalize()}")
-    known = sorted(
-        one for one, kind in vars(module).items() if inspect.isclass(kind) and issubclass(kind, base) and kind is not base
-    )
-    if name not in known:
-        raise Invalid(f"the {role} of an optuna search is one of {', '.join(known)}, not {name!r}")
-    kind = getattr(module, name)
-    options = {key: _build(library, _INNER[key], value, seed) if key in _INNER else value for key, value in options.items()}
-    if "seed" in inspect.signature(kind).parameters:
-        options.setdefault("seed", seed)
+class _Parts:
+    """Makes samplers, pruners and what these are made of."""
+
+    def __init__(self, library: Any, space: Dimensions, seed: int) -> None:
+        self._library = library
+        self._space = space
+        self._seed = seed
+
+    def build(self, role: str, given: Any) -> Any:
+        """A part from its name, or from a mapping of `name` and options; raises Invalid."""
+        if not isinstance(given, str | Mapping):
+            raise Invalid(f"the {role} of an optuna search is a name, or an object with a name and options, not {given!r}")
+        options = {"name": given} if isinstance(given, str) else dict(given)
+        name = options.pop("name", None)
+        kinds = self._known(role)
+        if name not in kinds:
+            raise Invalid(f"the {role} of an optuna search is one of {', '.join(sorted(kinds))}, not {name!r}")
+        kind, package = kinds[name], _PACKAGES.get(name)
+        if package is not None and find_spec(package) is None:
+            raise Invalid(f"{name} needs the package {package}, which is not installed on the server")
+        options = {key: self._option(key, value) for key, value in options.items()}
+        if "seed" in inspect.signature(kind).parameters:
+            options.setdefault("seed", self._seed)
+        return _made(name, kind, options)
+
+    def _known(self, role: str) -> dict[str, Any]:
+        """What the library has of a kind, by name."""
+        place, base_name = _BASES[role]
+        module = import_module(f"{self._library.__name__}.{place}")
+        base = getattr(module, base_name)
+        members = {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and issubclass(kind, base)}
+        return {name: kind for name, kind in members.items() if not inspect.isabstract(kind)}
+
+    def _option(self, key: str, value: Any) -> Any:
+        """An option in the library's terms: parts are built, categories go by their index."""
+        if key in _INNER:
+            return self.build(_INNER[key], value)
+        if key == "search_space" and isinstance(value, Mapping):
+            return {name: [self._space.coded(name, one) for one in values] for name, values in value.items()}
+        if key == "fixed_params" and isinstance(value, Mapping):
+            return {name: self._space.coded(name, one) for name, one in value.items()}
+        return value
+
+
+def _made(name: str, kind: Any, options: Mapping[str, Any]) -> Any:
     try:
         return kind(**options)
     except (TypeError, ValueError) as error:
