@@ -23,7 +23,7 @@ from undeterred.store.database import Tx
 from undeterred.wire import messages as m
 
 PAGE = 1000
-"""Entries of a log that are read at a time."""
+"""Entries of a log in one answer."""
 LONGEST_POLL = 600
 LONGEST_ID = 200
 LONGEST_REASON = 10_000
@@ -74,7 +74,7 @@ async def replay_search(call: Call, req: m.ReplaySearchRequest) -> AsyncIterator
     replay = await call.read(lambda tx: _begin(call, tx, req.experiment_id))
     first, seq, shown = req.after + 1 if req.after else 0, -1, 0
     while replay is not None:
-        steps = await call.read(lambda tx, seq=seq, replay=replay: _steps(tx, req.experiment_id, replay, seq, first))  # type: ignore[misc]
+        steps = await call.read(lambda tx, seq=seq, replay=replay: views.explained(tx, req.experiment_id, replay, seq, first))  # type: ignore[misc]
         if not steps:
             return
         for step in steps:
@@ -107,18 +107,6 @@ def _begin(call: Call, tx: Tx, experiment_id: int) -> Replay | None:
     if searches.last_seq(tx, experiment_id) < 0:
         return None
     return call.engine.search.replay(json.loads(searches.start(tx, experiment_id)))
-
-
-def _steps(tx: Tx, experiment_id: int, replay: Replay, seq: int, first: int) -> list[m.ReplaySearchResponse]:
-    """The next entries after `seq`, replayed; those before `first` only in name."""
-    rows = searches.after(tx, experiment_id, seq, PAGE)
-    steps = [replay.step(row.seq, row.event, row.actions) for row in rows]
-    named = [request_id for step in steps if step.seq >= first for request_id in views.request_ids(step)]
-    numbers = runs.ids_by_request(tx, experiment_id, named)
-    return [
-        views.step_message(row.at, step, numbers) if step.seq >= first else m.ReplaySearchResponse(seq=step.seq)
-        for row, step in zip(rows, steps, strict=True)
-    ]
 
 
 def _custom(row: Any) -> None:

@@ -8,6 +8,9 @@ from importlib import import_module
 from undeterred import DETERMINED_VERSION, __version__
 from undeterred.base.errors import Failure
 
+_MODULES = {"up": "undeterred.cli.up", "search": "undeterred.cli.search"}
+"""Where the commands are that take long to import; the others are in `control`."""
+
 
 def parser() -> argparse.ArgumentParser:
     """Every command and flag."""
@@ -39,7 +42,28 @@ def parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="stop the server of a data folder; its tasks go on")
     _data_dir(down)
     down.add_argument("--tasks", action="store_true", help="end the tasks too")
+
+    search = commands.add_parser("search", help="look into the searches of experiments")
+    _search(search.add_subparsers(dest="action", required=True, metavar="ACTION"))
     return top
+
+
+def _search(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    replay = actions.add_parser(
+        "replay",
+        help="decide the log of a search again: each event, what was decided and why",
+        description="Decide the log of a search again from its seed and print each event, what was decided and why. "
+        "Ends with status 1 when a decision is not the same bit for bit.",
+    )
+    replay.add_argument("experiment", type=int, help="id of the experiment")
+    _data_dir(replay)
+    replay.add_argument("--db", help="the database, where it is not SQLite in the data folder")
+    replay.add_argument("--config", metavar="FILE", help="settings in YAML that name the database")
+    replay.add_argument("--master", metavar="URL", help="ask a running server instead of reading its data folder")
+    replay.add_argument(
+        "--user", help="user to log in as at --master (default $DET_USER); the password is $DET_PASS, or asked for"
+    )
+    replay.add_argument("--json", action="store_true", help="print one JSON object per line: every entry, then a summary")
 
 
 def _data_dir(command: argparse.ArgumentParser) -> None:
@@ -49,7 +73,7 @@ def _data_dir(command: argparse.ArgumentParser) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     arguments = parser().parse_args(argv)
-    module = import_module({"up": "undeterred.cli.up"}.get(arguments.command, "undeterred.cli.control"))
+    module = import_module(_MODULES.get(arguments.command, "undeterred.cli.control"))
     try:
         status: int = getattr(module, arguments.command)(arguments)
     except Failure as failure:

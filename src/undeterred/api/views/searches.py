@@ -6,10 +6,15 @@ from typing import Any
 from undeterred.api.views.common import UNSET
 from undeterred.base import json
 from undeterred.core.search import Action, Create, Fail, Shutdown, Stop, action_from_json, event_from_json
-from undeterred.core.search.explain import Explained
+from undeterred.core.search.explain import Explained, Replay
 from undeterred.core.search.feed import Message, feed
+from undeterred.store import runs, searches
+from undeterred.store.database import Tx
 from undeterred.wire import messages as m
 from undeterred.wire.leaves import Double, Timestamp
+
+AT_ONCE = 500
+"""Entries that are replayed in one go."""
 
 _KINDS: dict[type[Action], m.SearchDecisionKind] = {
     Create: m.SearchDecisionKind.SEARCH_DECISION_KIND_CREATE,
@@ -37,6 +42,18 @@ def event_message(row: Any, message: Message, numbers: Mapping[str, int]) -> m.S
         reason=message.reason,
         tell_id=message.tell_id,
     )
+
+
+def explained(tx: Tx, experiment_id: int, replay: Replay, after: int, first: int = 0) -> list[m.ReplaySearchResponse]:
+    """The next entries after entry `after`, decided again; those before `first` only in name. None are left when it is empty."""
+    rows = searches.after(tx, experiment_id, after, AT_ONCE)
+    steps = [replay.step(row.seq, row.event, row.actions) for row in rows]
+    named = [request_id for step in steps if step.seq >= first for request_id in request_ids(step)]
+    numbers = runs.ids_by_request(tx, experiment_id, named)
+    return [
+        step_message(row.at, step, numbers) if step.seq >= first else m.ReplaySearchResponse(seq=step.seq)
+        for row, step in zip(rows, steps, strict=True)
+    ]
 
 
 def request_ids(step: Explained) -> list[str]:
