@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,47 @@ def get(url: str, path: str, password: str) -> Any:
         headers = {"Authorization": f"Bearer {json.load(answer)['token']}"}
     with urllib.request.urlopen(urllib.request.Request(f"{url}/api/v1/{path}", headers=headers), timeout=30) as answer:
         return json.load(answer)
+
+
+class Started(subprocess.Popen[str]):
+    """A server, and the lines that it printed until it was ready."""
+
+    said: list[str]
+    url: str
+
+
+Start = Callable[..., Started]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts servers without an agent; those that still run at the end of the test are killed."""
+    servers: list[Started] = []
+
+    def up(folder: Path, *flags: str, environment: dict[str, str] | None = None) -> Started:
+        command = [sys.executable, "-m", "undeterred", "up", "--no-agent", "--port", "0", "--data-dir", str(folder), *flags]
+        with folder.with_suffix(".log").open("a") as log:
+            server = Started(command, stdout=subprocess.PIPE, stderr=log, text=True, env=clean() | (environment or {}))
+        servers.append(server)
+        server.said = []
+        assert server.stdout is not None
+        for line in server.stdout:
+            server.said.append(line.rstrip("\n"))
+            if line.startswith("Ready: "):
+                server.url = line.split()[1]
+                return server
+        raise AssertionError(f"{server.said}\n{folder.with_suffix('.log').read_text()}")
+
+    yield up
+    for server in servers:
+        server.kill()
+        server.wait()
+
+
+def ended(server: Started) -> None:
+    """SIGTERM is a clean end."""
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(30) == 0
 
 
 def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path) -> None:
@@ -185,19 +227,23 @@ def test_a_settings_file_of_determined_is_taken(tmp_path: Path) -> None:
         assert shown["checkpoint_storage"]["storage_path"] == "checkpoints"
 
 
-def test_one_life_of_a_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_life_of_a_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], start: Start) -> None:
     """Status, a second server on the same folder (by its name and by a link), a death, a foreign process id, an end."""
     folder = tmp_path / "data"
     data = ["--data-dir", str(folder)]
     assert undeterred("status", *data).returncode == 3
     assert undeterred("down", *data).returncode == 0
     assert not folder.exists()
-    server, url = started(folder, "--initial-password", "")
+    server = start(folder, "--initial-password", "")
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert (login(url, "admin", ""), login(url, "determined", ""), login(url, "admin", "x")) == (200, 200, 401)
+    assert (login(server.url, "admin", ""), login(server.url, "determined", ""), login(server.url, "admin", "x")) == (
+        200,
+        200,
+        401,
+    )
     said = undeterred("status", *data)
     assert said.returncode == 0
-    assert f"Running at {url} (process {server.pid}, cluster " in said.stdout
+    assert f"Running at {server.url} (process {server.pid}, cluster " in said.stdout
     (tmp_path / "link").symlink_to(folder)
     before = sorted(folder.rglob("*"))
     for name in (folder, tmp_path / "link"):
@@ -212,9 +258,9 @@ def test_one_life_of_a_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture
     (folder / "server.json").write_text(json.dumps(record | {"pid": os.getpid()}))
     assert undeterred("status", *data).returncode == 3
     assert undeterred("down", *data).stdout.startswith("No server runs on ")  # and this process lives on
-    server, url = started(folder, "--initial-password", "Another1")
+    server = start(folder, "--initial-password", "Another1")
     assert server.said.count("The initial password is ignored: users exist already") == 1
-    assert (login(url, "admin", ""), login(url, "admin", "Another1")) == (200, 401)
+    assert (login(server.url, "admin", ""), login(server.url, "admin", "Another1")) == (200, 401)
 
     down = undeterred("down", *data)
     assert (down.returncode, down.stdout) == (0, "Stopped; no tasks are running\n")
@@ -223,45 +269,19 @@ def test_one_life_of_a_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_first_password_is_made_and_shown_once_or_taken_from_the_environment(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], start: Start
 ) -> None:
     """Without one given it is printed at the first start only; a start that fails before has not used it up."""
     (tmp_path / "bad.yaml").write_text("resource_pools: [{}]")
     refused(capsys, "--data-dir", str(tmp_path / "one"), "--config", str(tmp_path / "bad.yaml"))
-    server, url = started(tmp_path / "one")
+    server = start(tmp_path / "one")
     password = server.said[0].removeprefix("First start: the password of the users admin and determined is ")
-    assert login(url, "admin", password) == 200
+    assert login(server.url, "admin", password) == 200
     ended(server)
-    server, _ = started(tmp_path / "one")
+    server = start(tmp_path / "one")
     assert not [line for line in server.said if "password of" in line]
     ended(server)
-    server, url = started(tmp_path / "two", environment={"UNDETERRED_INITIAL_PASSWORD": "FromOutside1"})
+    server = start(tmp_path / "two", environment={"UNDETERRED_INITIAL_PASSWORD": "FromOutside1"})
     assert not [line for line in server.said if "password of" in line]
-    assert login(url, "admin", "FromOutside1") == 200
+    assert login(server.url, "admin", "FromOutside1") == 200
     ended(server)
-
-
-class Started(subprocess.Popen[str]):
-    """A server, and the lines that it printed until it was ready."""
-
-    said: list[str]
-
-
-def started(folder: Path, *flags: str, environment: dict[str, str] | None = None) -> tuple[Started, str]:
-    """A server without an agent, and its address."""
-    command = [sys.executable, "-m", "undeterred", "up", "--no-agent", "--port", "0", "--data-dir", str(folder), *flags]
-    with folder.with_suffix(".log").open("a") as log:
-        server = Started(command, stdout=subprocess.PIPE, stderr=log, text=True, env=clean() | (environment or {}))
-    server.said = []
-    assert server.stdout is not None
-    for line in server.stdout:
-        server.said.append(line.rstrip("\n"))
-        if line.startswith("Ready: "):
-            return server, line.split()[1]
-    raise AssertionError(f"{server.said}\n{folder.with_suffix('.log').read_text()}")
-
-
-def ended(server: Started) -> None:
-    """SIGTERM is a clean end."""
-    server.send_signal(signal.SIGTERM)
-    assert server.wait(30) == 0

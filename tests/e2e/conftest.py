@@ -1,7 +1,6 @@
 """A real server with an agent, and the unmodified `det` against it."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,10 +12,10 @@ from typing import Any
 import pytest
 
 from scripts.server import running
+from tests.det import Det
 
 PASSWORD = "Determined1"
 SMALL = Path(__file__).parent / "small"
-BIN = Path(sys.executable).parent
 
 
 class Cluster:
@@ -26,6 +25,8 @@ class Cluster:
         self.url = url
         self.data_dir = data_dir
         self.token = ""
+        self.det = Det(url, PASSWORD, data_dir.parent / "home")
+        self.environment = self.det.environment
         self.token = self.api("POST", "auth/login", {"username": "admin", "password": PASSWORD})["token"]
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
@@ -41,29 +42,6 @@ class Cluster:
         request = urllib.request.Request(f"{self.url}/api/v1/{path}", headers={"Authorization": f"Bearer {self.token}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return [json.loads(line)["result"] for line in answer]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What `det` and the SDK read."""
-        base = {name: value for name, value in os.environ.items() if not name.startswith("DET_")}
-        home = str(self.data_dir.parent / "home")
-        return base | {"DET_MASTER": self.url, "DET_USER": "admin", "DET_PASS": PASSWORD, "HOME": home, "NO_COLOR": "1"}
-
-    def det(self, *command: str, status: int = 0, stdin: str = "") -> str:
-        """What a `det` command prints; its exit status must be the expected one."""
-        done = subprocess.run(
-            [str(BIN / "det"), *command],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            input=stdin,
-            check=False,
-        )
-        assert done.returncode == status, (
-            f"det {' '.join(command)}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-        )
-        return done.stdout
 
     def submit(self, folder: Path = SMALL, *overrides: str, config: Path | None = None) -> int:
         """Submit an experiment; its id."""
@@ -107,7 +85,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     data = tmp_path_factory.mktemp("cluster") / "data"
     (data.parent / "home").mkdir()
     with running(data, "--initial-password", PASSWORD, "--slots", "2") as url:
-        yield Cluster(url, data)
+        cluster = Cluster(url, data)
+        yield cluster
+        cluster.det.close()
         subprocess.run([sys.executable, "-m", "undeterred", "down", "--data-dir", str(data), "--tasks"], check=False, timeout=60)
 
 

@@ -1,8 +1,6 @@
 """Checkpoints and models from end to end: real training code, the unmodified `det` and SDK, files in a real storage."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,11 @@ from tests.e2e.conftest import SMALL, Cluster
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 FORGETFUL = Path(__file__).parent / "forgetful"
-LOGIN = """
-import warnings
-warnings.simplefilter("ignore")
-import json, os, pathlib
-from determined.experimental import client
-client.login(os.environ["DET_MASTER"], os.environ["DET_USER"], os.environ["DET_PASS"])
-"""
 
 
 def sdk(cluster: Cluster, code: str) -> Any:
     """What a program that uses the SDK prints, as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOGIN + code], env=cluster.environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return cluster.det.python(code)
 
 
 def states(cluster: Cluster, experiment: int) -> dict[str, str]:
