@@ -50,13 +50,12 @@ def main(core: det.core.Context, info: det.ClusterInfo) -> None:
             model.partial_fit(x_train[batch], y_train[batch], classes=classes)
         core.train.report_training_metrics(steps_completed=epoch, metrics={"loss": float(model.loss_)})
         probabilities = model.predict_proba(x_valid)
-        metrics = {
-            "validation_loss": float(log_loss(y_valid, probabilities, labels=classes)),
-            "accuracy": float((probabilities.argmax(axis=1) == y_valid).mean()),
-        }
+        loss = float(log_loss(y_valid, probabilities, labels=classes))
+        accuracy = float((probabilities.argmax(axis=1) == y_valid).mean())
+        metrics = {"validation_loss": loss, "accuracy": accuracy, "epochs": epoch}
         core.train.report_validation_metrics(steps_completed=epoch, metrics=metrics)
         core.train.report_progress(epoch / epochs)
-        log.info("epoch %d of %d: validation loss %.4f, accuracy %.3f", epoch, epochs, *metrics.values())
+        log.info("epoch %d of %d: validation loss %.4f, accuracy %.3f", epoch, epochs, loss, accuracy)
         with core.checkpoint.store_path({"steps_completed": epoch}) as (path, _uuid):
             pathlib.Path(path / "model.pkl").write_bytes(pickle.dumps((model, epoch)))
         if core.preempt.should_preempt():
