@@ -1,0 +1,2 @@
+pip install --no-index -q ./*.whl
+export FROM_HOOK=hooked
