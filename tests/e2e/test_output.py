@@ -63,6 +63,7 @@ def test_lines_are_found_by_level_rank_and_stream(cluster: Cluster, followed: tu
         (("--rank-id", "3"), ["from the third"]),
     ):
         found = cluster.det("trial", "logs", trial, *flags).splitlines()[:-1]
+        found = [line for line in found if "pynvml" not in line]  # the harness misses a library for GPUs
         assert [re.sub(r".* \|\| |\[\d+\] root: ", "", line) for line in found] == expected
     found = cluster.det("trial", "logs", trial, "--json", "--rank-id", "3")
     assert json.loads(found[: found.rindex("}") + 1])["rankId"] == 3
