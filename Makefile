@@ -6,6 +6,7 @@ STAMP := $(VENV)/.ready
 TORCH_VENV := .venv-torch
 TORCH ?= torch==2.13.0
 PYTEST := $(BIN)/python -m pytest
+STORED := tests/store tests/engine tests/api tests/http tests/contract
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format test test-pg test-torch test-browser conformance recovery recovery-long bench contract docs up build ci clean
@@ -39,11 +40,11 @@ format: $(STAMP) ## bring the code into the common form
 	$(BIN)/ruff format src tests contract bench scripts examples
 	$(BIN)/ruff check --fix src tests contract bench scripts examples
 
-test: $(STAMP) check ## the checks and all tests that need no PyTorch, PostgreSQL or browser
-	$(PYTEST) -m "not torch and not browser and not postgres" tests
+test: $(STAMP) check ## the checks and all tests that need no PyTorch or browser, on SQLite
+	$(PYTEST) -m "not torch and not browser" tests
 
-test-pg: $(STAMP) ## the store and API suites on PostgreSQL
-	$(PYTEST) -m postgres tests
+test-pg: $(STAMP) ## the suites of what is stored on a PostgreSQL of their own (Debian's package)
+	TEST_DATABASE=postgres $(PYTEST) -m "not torch and not browser" $(STORED)
 
 test-torch: $(STAMP) ## PyTorch trials with the real harness (its own environment)
 	@scripts/setup.sh $(PYTHON) $(TORCH_VENV) '.[tasks,dev]' '$(TORCH)'
@@ -52,8 +53,8 @@ test-torch: $(STAMP) ## PyTorch trials with the real harness (its own environmen
 test-browser: $(STAMP) ## the playground in a real Chromium
 	$(PYTEST) -m browser tests
 
-conformance: $(STAMP) ## play the recorded conversations against a fresh server
-	@$(BIN)/python scripts/conformance.py
+conformance: $(STAMP) ## play the recorded conversations against fresh servers, on SQLite and on PostgreSQL
+	@$(BIN)/python scripts/conformance.py --db sqlite --db postgres
 
 recovery: $(STAMP) ## kill the real processes 20 times and compare what is stored with what was reported
 	RECOVERY_KILLS=20 $(PYTEST) tests/recovery
@@ -74,6 +75,7 @@ build: $(STAMP) ## a wheel in dist/
 
 ci: ## what the continuous integration runs
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-pg
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory test-torch
 	@$(MAKE) --no-print-directory test-browser

@@ -1,12 +1,15 @@
 """Fixtures that several rooms share."""
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import hypothesis
+import msgspec
 import pytest
 
+from tests import databases
+from tests.databases import Stores
 from tests.support import Client
 from undeterred.api.all import HANDLERS
 from undeterred.app import App
@@ -15,7 +18,6 @@ from undeterred.base.load import load
 from undeterred.base.settings import Secret, Settings
 from undeterred.http.server import Server
 from undeterred.store.database import Database
-from undeterred.store.migrations import migrate
 
 PASSWORD = "Determined1"
 
@@ -30,27 +32,43 @@ def make_settings(**flags: object) -> Settings:
     return load(None, {}, base | given, lambda text: text)
 
 
+@asynccontextmanager
+async def serving(stores: Stores, data_dir: Path, settings: Settings) -> AsyncIterator[App]:
+    """A whole server in this process, without a socket; every handler's declared rights are checked."""
+    with stores.seeded(data_dir) as url:
+        application = App(msgspec.structs.replace(settings, db_url=url), data_dir)
+        application.asgi = Server(application.services, HANDLERS, check_rights=True)
+        await application.start()
+        yield application
+        await application.stop()
+
+
 @pytest.fixture(scope="session")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a fresh, seeded database, to be copied."""
-    folder = tmp_path_factory.mktemp("seeded")
-    App(make_settings(), folder).db.close()
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """Databases of one's own, made from templates."""
+
+    def seed(url: str, data_dir: Path) -> None:
+        App(make_settings(db_url=url), data_dir).db.close()
+
+    with databases.opened(tmp_path_factory.mktemp("stores"), seed) as made:
+        yield made
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A data folder of its own."""
+    folder = tmp_path / "data"
+    folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def data_dir(seeded: Path, tmp_path: Path) -> Path:
-    """A data folder of its own."""
-    return Path(shutil.copytree(seeded, tmp_path / "data"))
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    """An empty database with all tables."""
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}", SystemClock())
-    migrate.prepare(database.engine, None)
-    yield database
-    database.close()
+def db(stores: Stores, tmp_path: Path) -> Iterator[Database]:
+    """A database with all tables and no rows."""
+    with stores.empty(tmp_path) as url:
+        database = Database(url, SystemClock())
+        yield database
+        database.close()
 
 
 @pytest.fixture
@@ -60,13 +78,10 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def app(data_dir: Path, settings: Settings) -> AsyncIterator[App]:
+async def app(stores: Stores, data_dir: Path, settings: Settings) -> AsyncIterator[App]:
     """A whole server in this process, without a socket; every handler's declared rights are checked."""
-    application = App(settings, data_dir)
-    application.asgi = Server(application.services, HANDLERS, check_rights=True)
-    await application.start()
-    yield application
-    await application.stop()
+    async with serving(stores, data_dir, settings) as application:
+        yield application
 
 
 @pytest.fixture

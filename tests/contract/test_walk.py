@@ -1,24 +1,22 @@
 """A walk over every operation that is served: without a login, with a garbage token, without a role, with the token of a task."""
 
 import json
-import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import pytest_asyncio
 
-from tests.conftest import PASSWORD, make_settings
+from tests.conftest import PASSWORD, make_settings, serving
 from tests.contract.walk import body_of, body_type, make_one_of_each, path_of, query_of, tells_nothing
+from tests.databases import Stores
 from tests.support import Answer, Client
 from tests.wire.shapes import snake
 from undeterred.api.all import HANDLERS
 from undeterred.api.operation import Handler, Needs
 from undeterred.app import App
 from undeterred.core.rights import Right
-from undeterred.http.server import Server
 from undeterred.store import sessions, users
 from undeterred.wire.codec import Codec
 from undeterred.wire.operation import Operation
@@ -51,21 +49,17 @@ BODIES: dict[str, Any] = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def app(seeded: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[App]:
+async def app(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[App]:
     """One server for the whole walk, where roles decide; `ann` has none, and a task of hers runs."""
-    folder = Path(shutil.copytree(seeded, tmp_path_factory.mktemp("walk") / "data"))
-    application = App(make_settings(security__authz__type="rbac"), folder)
-    application.asgi = Server(application.services, HANDLERS, check_rights=True)
-    await application.start()
 
     def prepare(tx: Any) -> None:
         ann = users.create(tx, "ann", active=True, password_hash=users.get(tx, 1).password_hash)
         sessions.create(tx, ann, "task of ann", kind="allocation", allocation_id="7.of-ann.1")
         make_one_of_each(tx)
 
-    await application.db.write(prepare)
-    yield application
-    await application.stop()
+    async with serving(stores, tmp_path_factory.mktemp("walk"), make_settings(security__authz__type="rbac")) as application:
+        await application.db.write(prepare)
+        yield application
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

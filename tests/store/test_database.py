@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.databases import ONLY_SQLITE
 from undeterred.base.clock import SystemClock
 from undeterred.base.errors import Busy, Exists, Refused
 from undeterred.store import cluster
@@ -78,6 +79,7 @@ async def test_facts_are_applied_in_the_same_transaction(db: Database) -> None:
     assert await db.read(keys) == {"from-fact"}
 
 
+@ONLY_SQLITE
 async def test_a_lock_held_by_another_program_is_waited_for(db: Database, tmp_path: Path) -> None:
     """`BEGIN IMMEDIATE` of a shell delays writes and does not fail them; readers go on meanwhile."""
     held, release = threading.Event(), threading.Event()
@@ -118,6 +120,7 @@ async def test_a_read_is_one_consistent_view(db: Database) -> None:
     assert await reading == (set(), set())
 
 
+@ONLY_SQLITE
 async def test_a_full_disk_refuses_and_recovers(db: Database) -> None:
     """No space is Busy (503), nothing half-written stays, and once there is space all works again without a restart."""
     await db.write(put("first"))

@@ -70,6 +70,15 @@ def several(tx: Tx, uuids: Collection[str]) -> list[Any]:
     return sorted(rows, key=lambda row: row.id)
 
 
+def ids_of(tx: Tx, uuids: Collection[str]) -> list[int]:
+    """The ids of those that are known, in the order of their arrival."""
+    return sorted(
+        key
+        for part in _parts(sorted(uuids))
+        for key in tx.values(sa.select(checkpoints.c.id).where(checkpoints.c.uuid.in_(part)))
+    )
+
+
 def create(tx: Tx, **columns: Any) -> int:
     """Store a new checkpoint of a run; its id. The counts of its run and experiment follow."""
     checkpoint_id = tx.insert(checkpoints, **columns)

@@ -17,6 +17,9 @@ from undeterred.base.errors import Broken, Busy, Exists, Failure, Invalid
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for a lock that another process holds."""
 
+_ANY_ALPHABET = "und-x-icu"
+"""PostgreSQL's collation of no language; our columns have "C", which knows upper and lower case of ASCII only."""
+
 
 def url_for(db: str, data_dir: Path) -> str:
     """SQLAlchemy's URL: `postgresql://` goes through psycopg, empty is `undeterred.db` in the data folder, else a SQLite path."""
@@ -138,7 +141,7 @@ def ilike(connection: sa.Connection, column: Any, pattern: str) -> sa.ColumnElem
     """Case-insensitive LIKE in every alphabet, `%` and `_` being wildcards."""
     if connection.dialect.name == "sqlite":
         return sa.func.contains_like(column, pattern, type_=sa.Boolean) == sa.true()
-    return sa.cast(column, sa.Text).ilike(pattern)
+    return sa.cast(column, sa.Text).collate(_ANY_ALPHABET).ilike(pattern)
 
 
 def json_text(connection: sa.Connection, column: Any, *path: str) -> sa.ColumnElement[Any]:

@@ -23,7 +23,7 @@ async def preview_removal(call: Call, experiment_id: int, numbers: Mapping[str, 
         experiment = targets.experiment(call, tx, Right.VIEW_EXPERIMENT_ARTIFACTS, experiment_id)
         ranked = collecting.ranked(tx, experiment)
         gone = plan(ranked, policy, smaller_is_better=experiment.smaller_is_better).delete
-        ids = [row.id for row in checkpoints.several(tx, gone)]
+        ids = checkpoints.ids_of(tx, gone)
         return {
             "checkpoints": [_shown(one) for one in checkpoints.load(tx, ids)],
             "metric_name": experiment.searcher_metric,
