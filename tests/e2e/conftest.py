@@ -24,6 +24,7 @@ class Cluster:
     def __init__(self, url: str, data_dir: Path) -> None:
         self.url = url
         self.data_dir = data_dir
+        self.small = SMALL
         self.token = ""
         self.det = Det(url, PASSWORD, data_dir.parent / "home")
         self.environment = self.det.environment
