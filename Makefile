@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 STORED := tests/store tests/engine tests/api tests/http tests/contract
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-pg test-torch test-browser conformance recovery recovery-long bench contract docs up build ci clean
+.PHONY: help setup demo check format test test-pg test-torch test-browser conformance recovery recovery-long bench bench-search contract docs up build ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -64,6 +64,9 @@ recovery-long: $(STAMP) ## the same a thousand times
 
 bench: $(STAMP) ## load a running server; writes bench/RESULTS.md
 	@$(BIN)/python bench/run.py
+
+bench-search: $(STAMP) ## what searches cost and save; writes bench/SEARCH.md
+	@$(BIN)/python bench/search.py
 
 contract: $(STAMP) ## regenerate messages, operations, the OpenAPI document and the compatibility table
 	$(BIN)/python contract/generate.py
