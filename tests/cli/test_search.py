@@ -49,7 +49,7 @@ def test_every_event_is_told_with_its_reasons(folder: Path, capsys: pytest.Captu
     assert "+ create trial 1: sample 1 of 3" in told
     assert 'trial 2 validation_completed {"metrics": {"loss": 0.9, "t": 2}}' in told
     assert "x stop trial 2: rung 1 of 2 (2 units): rank 2 of 2, not among the best 1" in told
-    assert ". leave trial 1: rung 1 of 2 (2 units): rank 1 of 1, among the best 1: goes on" in told
+    assert ". trial 1: rung 1 of 2 (2 units): rank 1 of 1, among the best 1: goes on" in told
     assert told.endswith("3 entries: every decision is the same bit for bit\n")
 
 

@@ -33,7 +33,7 @@ from undeterred.wire import codec
 Entry = dict[str, Any]
 """One explained entry, as the API answers it."""
 
-_MARKS = {"CREATE": "+ create", "STOP": "x stop", "FAIL": "! fail", "SHUTDOWN": "# shut down", "NOTE": ". leave"}
+_MARKS = {"CREATE": "+ create", "STOP": "x stop", "FAIL": "! fail", "SHUTDOWN": "# shut down", "NOTE": "."}
 
 
 def search(arguments: argparse.Namespace) -> int:
