@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 STORED := tests/store tests/engine tests/api tests/http tests/contract
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-pg test-torch test-browser conformance recovery recovery-long bench bench-search contract docs up build ci clean
+.PHONY: help setup demo check format test test-pg test-slow test-torch test-browser conformance recovery recovery-long bench bench-search contract docs up build ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -41,10 +41,13 @@ format: $(STAMP) ## bring the code into the common form
 	$(BIN)/ruff check --fix src tests contract bench scripts examples
 
 test: $(STAMP) check ## the checks and all tests that need no PyTorch or browser, on SQLite
-	$(PYTEST) -m "not torch and not browser" tests
+	$(PYTEST) -m "not torch and not browser and not slow" tests
 
 test-pg: $(STAMP) ## the suites of what is stored on a PostgreSQL of their own (Debian's package)
 	TEST_DATABASE=postgres $(PYTEST) -m "not torch and not browser" $(STORED)
+
+test-slow: $(STAMP) ## tests that take minutes: a server that is away for longer than any usual retry (OUTAGE_SECONDS=720)
+	$(PYTEST) -m "slow and not torch and not browser" --timeout 3600 tests
 
 test-torch: $(STAMP) ## PyTorch trials with the real harness (its own environment)
 	@scripts/setup.sh $(PYTHON) $(TORCH_VENV) '.[tasks,dev]' '$(TORCH)'
@@ -57,10 +60,10 @@ conformance: $(STAMP) ## play the recorded conversations against fresh servers, 
 	@$(BIN)/python scripts/conformance.py --db sqlite --db postgres
 
 recovery: $(STAMP) ## kill the real processes 20 times and compare what is stored with what was reported
-	RECOVERY_KILLS=20 $(PYTEST) tests/recovery
+	RECOVERY_KILLS=20 $(PYTEST) -m "not slow" tests/recovery
 
 recovery-long: $(STAMP) ## the same a thousand times
-	RECOVERY_KILLS=1000 $(PYTEST) --timeout 36000 tests/recovery
+	RECOVERY_KILLS=1000 $(PYTEST) -m "not slow" --timeout 36000 tests/recovery
 
 bench: $(STAMP) ## load a running server; writes bench/RESULTS.md
 	@$(BIN)/python bench/run.py

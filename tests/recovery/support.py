@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,15 @@ def free_port() -> int:
 class Killed:
     """`undeterred up` on one data folder and one port; `kill9` and `start` as often as one likes."""
 
-    def __init__(self, folder: Path, slots: int = 2) -> None:
+    def __init__(
+        self, folder: Path, slots: int = 2, flags: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
         self.data_dir = folder / "data"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.slots = slots
+        self.flags = list(flags)
+        self.environment = os.environ | (environment or {})
         self.log = folder / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.token = ""
@@ -40,9 +44,9 @@ class Killed:
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "undeterred", "up", "--port", str(self.port), "--data-dir", str(self.data_dir)]
-        command += ["--initial-password", PASSWORD, "--slots", str(self.slots)]
+        command += ["--initial-password", PASSWORD, "--slots", str(self.slots), *self.flags]
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, env=self.environment, start_new_session=True)
         self.until(self._answers, "the server to answer", 60)
         if not self.token:
             self.token = self.api("POST", "auth/login", {"username": "admin", "password": PASSWORD})["token"]
@@ -61,9 +65,9 @@ class Killed:
         subprocess.run(down, check=False, timeout=60, stdout=subprocess.DEVNULL)
         self.process.wait(timeout=60)
 
-    def api(self, method: str, path: str, body: Any = None) -> Any:
-        """One call as admin."""
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+    def api(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
+        """One call, as admin unless another's token is given."""
+        headers = {"Authorization": f"Bearer {token or self.token}"} if self.token else {}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/api/v1/{path}", data, headers, method=method)
         try:
@@ -72,14 +76,14 @@ class Killed:
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}\n{self.tail()}") from None
 
-    def submit(self, config: dict[str, Any], files: dict[str, str]) -> int:
+    def submit(self, config: dict[str, Any], files: dict[str, str], token: str | None = None) -> int:
         """Submit and activate an experiment; its id."""
         context = [
             {"path": name, "type": 48, "content": base64.b64encode(text.encode()).decode(), "mode": 0o644, "mtime": "0"}
             for name, text in files.items()
         ]
         body = {"config": json.dumps(config), "modelDefinition": context, "activate": True}
-        return int(self.api("POST", "experiments", body)["experiment"]["id"])
+        return int(self.api("POST", "experiments", body, token)["experiment"]["id"])
 
     def state(self, experiment_id: int) -> str:
         """The word shown for an experiment."""
