@@ -124,3 +124,27 @@ async def test_what_a_caller_was_allowed_is_remembered_for_a_second(db: Database
     identities.permit(who, "key")
     identities.forget()
     assert not identities.permitted(who, "key")
+
+
+async def test_a_login_that_cannot_be_stored_is_lent(db: Database, clock: Hands) -> None:
+    """Good for an hour, unless it is given back, the password changes or the user is deactivated."""
+    identities = Identities(db, clock)
+    user_id = await session(db, "stored")
+    row = await db.read(lambda tx: users.get(tx, user_id))
+    for token in ("a", "b"):
+        identities.lend(row, token)
+    first, second = await identities.who("a"), await identities.who("b")
+    assert (first.user_id, first.kind, second.username) == (user_id, "session", row.username)
+    identities.take_back(first)
+    with pytest.raises(Unauthenticated):
+        await identities.who("a")
+    assert await identities.who("b") == second
+    await db.write(lambda tx: users.set_password_hash(tx, user_id, "another"))
+    clock.time += 2 * SECOND
+    with pytest.raises(Unauthenticated):
+        await identities.who("b")
+    identities.lend(await db.read(lambda tx: users.get(tx, user_id)), "c")
+    await identities.who("c")
+    clock.time += 3601 * SECOND
+    with pytest.raises(Unauthenticated):
+        await identities.who("c")

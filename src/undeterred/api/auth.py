@@ -6,7 +6,7 @@ from undeterred.api import passwords
 from undeterred.api.call import Call
 from undeterred.api.operation import Needs, operation
 from undeterred.api.views.users import user_message
-from undeterred.base.errors import Forbidden, Invalid, Unauthenticated
+from undeterred.base.errors import Busy, Forbidden, Invalid, Unauthenticated
 from undeterred.base.ids import new_secret
 from undeterred.base.settings import SESSION_LIFETIME
 from undeterred.store import sessions, users
@@ -39,7 +39,12 @@ async def login(call: Call, req: m.LoginRequest) -> m.LoginResponse:
         sessions.create(tx, found.id, token, expires_at=tx.now + SESSION_LIFETIME)
         return user_message(users.get(tx, found.id))
 
-    return m.LoginResponse(token=token, user=await call.write(enter))
+    try:
+        user = await call.write(enter)
+    except Busy:  # such as a full disk
+        call.services.identities.lend(found, token)
+        user = user_message(found)
+    return m.LoginResponse(token=token, user=user)
 
 
 @operation("CurrentUser", needs=Needs.LOGIN)
@@ -59,7 +64,9 @@ async def get_me(call: Call, _req: m.GetMeRequest) -> m.GetMeResponse:
 @operation("Logout", needs=Needs.LOGIN)
 async def logout(call: Call, _req: m.LogoutRequest) -> m.LogoutResponse:
     """End the session of the token at once; an access token stays valid until it is revoked."""
-    if call.who.kind == "session":
+    if call.who.session_id < 0:
+        call.services.identities.take_back(call.who)
+    elif call.who.kind == "session":
 
         def leave(tx: Tx) -> None:
             sessions.delete(tx, call.who.session_id)

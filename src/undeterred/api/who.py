@@ -6,11 +6,12 @@ Looking a token up costs a query, so live sessions are remembered for a second; 
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from undeterred.base.clock import Clock, Micros
+from undeterred.base.clock import SECOND, Clock, Micros
 from undeterred.base.errors import Forbidden, Unauthenticated
-from undeterred.store import sessions
+from undeterred.store import sessions, users
 from undeterred.store.database import Database, Tx
 
 TASK_KINDS = ("allocation", "supervisor")
@@ -19,6 +20,9 @@ TASK_KINDS = ("allocation", "supervisor")
 
 PERMIT_SECONDS = 1.0
 KNOWN_SECONDS = 1.0
+LENT = 3600 * SECOND
+"""How long a login lasts that could not be stored."""
+LENT_AT_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Identities:
         self._known: dict[str, tuple[Who, float]] = {}
         self._epoch = 0
         self._permits: dict[tuple[int, Hashable], float] = {}
+        self._lent: dict[str, tuple[Who, str | None]] = {}
+        self._lendings = 0
 
     async def who(self, token: str) -> Who:
         """The caller of a live token; raises Unauthenticated (unknown, expired, revoked) or Forbidden (inactive user).
@@ -89,8 +95,35 @@ class Identities:
             self._permits.clear()
         self._permits[(who.session_id, key)] = self._clock.monotonic() + PERMIT_SECONDS
 
+    def lend(self, user: Any, token: str) -> None:
+        """Let the user (a row) in for an hour although nothing can be stored now, so that people can look and make room.
+
+        Such a login is gone when the server ends, and when the user's password changes.
+        """
+        if len(self._lent) >= LENT_AT_MOST:
+            self._lent.clear()
+        self._lendings += 1
+        who = Who(user.id, user.username, user.admin, -self._lendings, "session", expires_at=self._clock.now() + LENT)
+        self._lent[sessions.token_hash(token)] = (who, user.password_hash)
+
+    def take_back(self, who: Who) -> None:
+        """End a login that was lent, if this is one."""
+        self._lent = {key: lent for key, lent in self._lent.items() if lent[0].session_id != who.session_id}
+        self.forget()
+
+    def _look_up_lent(self, tx: Tx, token: str) -> Who | None:
+        who, password_hash = self._lent.get(sessions.token_hash(token), (None, None))
+        if who is None or (who.expires_at or 0) <= tx.now:
+            return None
+        user = users.get(tx, who.user_id)
+        if not user.active:
+            raise Forbidden(f"user {user.username} is not active")
+        return replace(who, username=user.username, admin=user.admin) if user.password_hash == password_hash else None
+
     def _look_up(self, tx: Tx, token: str) -> Who:
         row = sessions.find(tx, token)
+        if row is None and self._lent and (lent := self._look_up_lent(tx, token)) is not None:
+            return lent
         if row is None or row.revoked or (row.expires_at is not None and row.expires_at <= tx.now):
             raise Unauthenticated("the token is unknown, expired or revoked; log in again")
         if not row.active and row.kind not in TASK_KINDS:

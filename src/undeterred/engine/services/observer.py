@@ -12,6 +12,7 @@ from typing import Any
 
 from undeterred.base import json
 from undeterred.base.clock import Clock
+from undeterred.base.errors import Failure
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.core.loglines import LogLine
 from undeterred.engine import allocations, keys, logs
@@ -83,8 +84,9 @@ class ObserverService:
             async with limit:
                 try:
                     await self._look(row)
-                except Exception:
-                    log.exception("looking at allocation %s failed", row.id)
+                except Exception as error:
+                    foreseen = isinstance(error, Failure)
+                    log.error("looking at allocation %s failed: %s", row.id, error, exc_info=not foreseen)
                     self._watched[row.id].next_look = self._clock.monotonic() + AFTER_FAILURE
 
         await asyncio.gather(*(one(row) for row in live if row.id in urgent or self._watched[row.id].next_look <= now))

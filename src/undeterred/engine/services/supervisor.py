@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from undeterred.base.clock import Clock, Micros
+from undeterred.base.errors import Failure
 from undeterred.engine.waiters import Waiters, wait
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,8 @@ class Supervisor:
         except Exception as error:
             state.failures += 1
             state.error = f"{type(error).__name__}: {error}"
-            log.exception("service %s failed (%d in a row)", service.name, state.failures)
+            foreseen = isinstance(error, Failure)  # says what is wrong; where it was raised tells nobody more
+            log.error("service %s failed (%d in a row): %s", service.name, state.failures, error, exc_info=not foreseen)
         else:
             state.failures, state.error = 0, ""
         finally:

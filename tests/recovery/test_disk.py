@@ -1,0 +1,132 @@
+"""A data folder whose disk fills up under a running trial, and gets room again."""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.recovery.support import PASSWORD, Killed, task_processes
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+SCRIPT = """
+import os, pathlib, time
+from determined import core
+gate = pathlib.Path(os.environ["GATE"])
+with core.init(tensorboard_mode=core.TensorboardMode.MANUAL) as context:
+    step = 0
+    while not gate.exists():
+        step += 1
+        context.train.report_training_metrics(steps_completed=step, metrics={"loss": 1.0 / step})
+        print(f"step {step}", flush=True)
+        time.sleep(0.1)
+    gate.write_text(str(step))
+"""
+SMALL = "{name: x, entrypoint: ['true'], searcher: {name: single, metric: l}}"
+LOGIN = {"username": "admin", "password": PASSWORD}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Killed]:
+    """A server whose data folder is on a disk of 60 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(disk)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    killed = Killed(disk)
+    killed.log = tmp_path / "server.log"
+    try:
+        killed.start()
+        yield killed
+    finally:
+        killed.stop()
+        subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+def fill(path: Path) -> None:
+    """Take all room that is left."""
+    with path.open("ab", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(b"0" * size)
+            except OSError:
+                continue
+
+
+def ask(server: Killed, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """Status and message of a call."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {server.token}"}
+    request = urllib.request.Request(f"{server.url}/api/v1/{path}", data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_a_full_disk_stops_writers_only_and_nothing_is_lost(server: Killed, tmp_path: Path) -> None:
+    """While it is full: readers and logins work, writers are told why.
+
+    With room again everything works without a restart, what was acknowledged is there, and the trial's reports and lines arrive.
+    """
+    gate = tmp_path / "gate"
+    config = {
+        "name": "disk",
+        "entrypoint": "python3 train.py",
+        "searcher": {"name": "single", "metric": "loss"},
+        "max_restarts": 0,
+        "environment": {"environment_variables": [f"GATE={gate}"]},
+    }
+    experiment = server.submit(config, {"train.py": SCRIPT})
+    server.until(lambda: server.rows("SELECT 1 FROM reports WHERE steps > 5"), "reports")
+    filler = server.data_dir.parent / "filler"
+    fill(filler)
+    acknowledged: list[str] = []
+    refusals: list[tuple[int, Any]] = []
+    end = time.monotonic() + 5
+    number = 0
+    while time.monotonic() < end:
+        fill(filler)  # a checkpoint of the database may have made some room
+        number += 1
+        for path in ("experiments", f"experiments/{experiment}", "me", f"experiments/{experiment}/trials", "workspaces"):
+            assert ask(server, "GET", path)[0] == 200
+        status, entered = ask(server, "POST", "auth/login", LOGIN)
+        assert status == 200
+        server.token = entered["token"]
+        status, answer = ask(server, "POST", "workspaces", {"name": f"w{number}"})
+        if status == 200:
+            acknowledged.append(f"w{number}")
+        else:
+            refusals.append((status, answer))
+        context = [{"path": "x", "type": 48, "content": "A" * (1 << 18), "mode": 0o644, "mtime": "0"}]
+        status, answer = ask(server, "POST", "experiments", {"config": SMALL, "modelDefinition": context})
+        if status != 200:
+            refusals.append((status, answer))
+    assert refusals
+    assert {status for status, _ in refusals} == {503}
+    assert {answer["error"]["reason"] for _, answer in refusals} == {"Unavailable"}
+    assert all("no space left" in answer["error"]["error"] for _, answer in refusals)
+    assert task_processes(server.data_dir) != []
+
+    filler.unlink()
+    server.until(lambda: ask(server, "POST", "workspaces", {"name": "after"})[0] in (200, 409), "room", 20)
+    server.token = ask(server, "POST", "auth/login", LOGIN)[1]["token"]
+    gate.touch()
+    server.until(lambda: server.state(experiment) in ("COMPLETED", "ERROR"), "the end", 60)
+    assert server.state(experiment) == "COMPLETED"
+    last = int(gate.read_text())
+    assert [row[0] for row in server.rows("SELECT steps FROM reports ORDER BY steps")] == list(range(1, last + 1))
+    lines = [row[0].strip() for row in server.rows("SELECT text FROM task_logs WHERE text LIKE 'step %' ORDER BY id")]
+    assert lines == [f"step {step}" for step in range(1, last + 1)]
+    names = {row[0] for row in server.rows("SELECT name FROM workspaces")}
+    assert set(acknowledged) | {"after"} <= names
+    assert server.rows("PRAGMA integrity_check") == [("ok",)]
