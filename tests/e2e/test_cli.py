@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -140,11 +141,46 @@ def test_a_failing_script_is_restarted(cluster: Cluster) -> None:
 
 
 def test_mistakes_are_told(cluster: Cluster, tmp_path: Path) -> None:
-    """A bad configuration, an unknown experiment, a wrong password: a clear line and exit status 1."""
-    bad = tmp_path / "bad.yaml"
-    bad.write_text("entrypoint: 5\nsearcher: {name: nope}\nmax_restarts: -1\n")
-    cluster.det("experiment", "create", str(bad), str(SMALL), status=1)
-    cluster.det("experiment", "describe", "999999", status=1)
+    """Every mistake of a configuration with its path; a missing entrypoint; unknown things; a wrong password; nothing is made."""
+    before = cluster.api("GET", "experiments")["pagination"]["total"]
+    for text, words in (
+        ("entrypoint: 5\nsearcher: {name: nope}\nmax_restarts: -1\n", ("entrypoint", "searcher.name", "max_restarts")),
+        ("searcher: {name: single, metric: x}\n", ("entrypoint",)),
+        ("entrypoint: x\nsearcher: {name: single, metric: x}\nresources: {slots_per_trial: 99}\n", ("slots", "99")),
+        ("entrypoint: x\nsearcher: {name: single, metric: x}\nproject: nowhere\nworkspace: neither\n", ("neither",)),
+    ):
+        (tmp_path / "bad.yaml").write_text(text)
+        status, _, error = cluster.det.run("experiment", "create", str(tmp_path / "bad.yaml"), str(SMALL))
+        assert status == 1
+        assert [word for word in words if word not in error] == [], error
+        assert "Traceback" not in error
+    assert cluster.api("GET", "experiments")["pagination"]["total"] == before
+    nobody = "00000000-0000-0000-0000-000000000000"
+    for command in (
+        "experiment describe 999999",
+        "trial logs 999999",
+        "experiment pause 999999",
+        f"checkpoint describe {nobody}",
+        f"task logs {nobody}",
+    ):
+        status, _, error = cluster.det.run(*command.split())
+        assert (status, "Traceback" in error) == (1, False), (command, error)
+        assert "not found" in error
+    status, _, error = cluster.det.run("experiment", "list", DET_USER="nobody")
+    assert status == 1
+    assert "nobody" in error or "password" in error
+
+
+def test_a_context_that_is_too_large_is_refused(cluster: Cluster) -> None:
+    """More than 95 MB, sent without the client's own check: a clear answer, and nothing stays."""
+    before = cluster.api("GET", "experiments")["pagination"]["total"]
+    entry = {"path": "big", "type": 48, "content": "A" * (130 << 20), "mode": 420, "mtime": "0"}
+    config = "{name: big, entrypoint: x, searcher: {name: single, metric: l}}"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        cluster.api("POST", "experiments", {"config": config, "modelDefinition": [entry]})
+    assert caught.value.code in (400, 413)
+    assert "MB" in caught.value.read().decode()
+    assert cluster.api("GET", "experiments")["pagination"]["total"] == before
 
 
 def test_tasks_and_jobs(cluster: Cluster, finished: int) -> None:
