@@ -160,10 +160,18 @@ def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path, capsys: pyte
         assert "\n" not in said
 
 
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is in the way in the data folder: one line with its path."""
+    (tmp_path / "lock").mkdir()
+    assert refused(capsys, "--data-dir", str(tmp_path)) == f"{tmp_path / 'lock'}: Is a directory"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_data_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The permission that is missing is told."""
     tmp_path.chmod(0o500)
+    for command in ("status", "down"):
+        assert undeterred(command, "--data-dir", str(tmp_path / "data")).returncode in (0, 3)
     said = refused(capsys, "--data-dir", str(tmp_path / "data"))
     tmp_path.chmod(0o700)
     assert said == f"the data folder {tmp_path / 'data'} cannot be used: Permission denied"

@@ -1,5 +1,6 @@
 """The data folder: where it is, who holds it, and the record of the server that runs on it."""
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -26,7 +27,8 @@ def prepare(folder: Path) -> None:
     """Make the folder, closed to others; raises Invalid naming the path when that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        with contextlib.suppress(PermissionError):  # the folder of somebody else who lets us write there
+            folder.chmod(0o700)
         probe = folder / ".writable"
         probe.write_bytes(b"")
         probe.unlink()
@@ -75,9 +77,11 @@ def write_record(folder: Path, **record: Any) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """The last server's record, or None."""
+    """The last server's record, or None; raises Invalid for a folder that may not be read."""
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    except PermissionError as error:
+        raise Invalid(f"the data folder {folder} cannot be read: {error.strerror}") from None
     except (OSError, ValueError):
         return None
     return record

@@ -79,6 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Failure as failure:
         print(f"undeterred: {failure}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"undeterred: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     return status
 
 
