@@ -115,6 +115,7 @@ def test_kill_leaves_no_process(cluster: Cluster) -> None:
     cluster.det("experiment", "kill", str(experiment))
     assert cluster.wait(experiment)["state"] == "STATE_CANCELED"
     assert processes_of(trial["taskId"]) == []
+    cluster.det("experiment", "wait", str(experiment), "--polling-interval", "1", status=1)
 
 
 def processes_of(task_id: str) -> list[str]:
