@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -142,6 +143,27 @@ def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path) -> None:
         f"port {port} on 127.0.0.1 is in use by another program; choose one with --port"
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_start_at_once_one_is_told(tmp_path: Path) -> None:
+    """Two data folders, one port: one serves, the other says in one line why it does not."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "undeterred", "up", "--no-agent", "--port", str(port), "--data-dir"]
+    both = [
+        subprocess.Popen([*command, str(tmp_path / name)], env=clean(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for name in ("one", "two")
+    ]
+    while all(server.poll() is None for server in both):
+        time.sleep(0.02)
+    for server in both:
+        server.send_signal(signal.SIGTERM)
+    ends = [(*server.communicate(timeout=30), server.returncode) for server in both]
+    (error,) = [error for _, error, status in ends if status == 1]
+    assert "Traceback" not in error
+    assert error.splitlines()[-1].startswith(f"undeterred: port {port} on 127.0.0.1 is in use by another program")
+    assert [status for _, _, status in ends if status != 1] == [0]
 
 
 def test_the_port_is_bound_before_slow_libraries_are_imported() -> None:

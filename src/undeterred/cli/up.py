@@ -76,9 +76,13 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         sock.close()
         if isinstance(error, OSError) and "in use" in (error.strerror or ""):
-            raise Busy(f"port {port} on {host} is in use by another program; choose one with --port") from None
+            raise _taken(host, port) from None
         raise Invalid(f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}") from None
     return sock
+
+
+def _taken(host: str, port: int) -> Busy:
+    return Busy(f"port {port} on {host} is in use by another program; choose one with --port")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -137,7 +141,11 @@ async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, server)
-    sock.listen(BACKLOG)
+    try:
+        sock.listen(BACKLOG)
+    except OSError:  # another program that had bound it at the same time was quicker
+        await app.stop()
+        raise _taken(*sock.getsockname()[:2]) from None
     datadir.write_record(folder, pid=os.getpid(), url=url)
     print(f"Ready: {url}  (playground: {url}/docs/rest-api/)", flush=True)
     with contextlib.suppress(asyncio.CancelledError):
