@@ -1,5 +1,6 @@
 """What real trials print, report and leave behind: each line, each number, and no process."""
 
+import contextlib
 import importlib.util
 import json
 import re
@@ -109,14 +110,26 @@ def test_no_process_outlives_its_trial(cluster: Cluster, followed: tuple[int, st
     """Neither after its own end nor after a kill: not in sessions of their own, not daemons, not those that ignore signals."""
     task = cluster.trial_of(followed[0])["taskId"]
     assert task_processes(cluster.data_dir / "runs" / f"{task}.1") == []
+    assert nameless() == 0
     experiment = cluster.submit(loud, "environment.environment_variables=[LINGER=1]")
     trial = cluster.trial_of(experiment)
     run = cluster.data_dir / "runs" / f"{trial['taskId']}.1"
     cluster.until(lambda: rows(cluster, trial["id"], "inference"), bool, "the last report")
     assert len(task_processes(run)) >= 5
+    assert nameless() == 1
     cluster.det("experiment", "kill", str(experiment))
     assert cluster.wait(experiment)["state"] == "STATE_CANCELED"
     cluster.until(lambda: task_processes(run), lambda left: left == [], "the end of all processes", 5)
+    assert nameless() == 0
+
+
+def nameless() -> int:
+    """How many of the script's processes live that carry no sign of their task."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found += path.read_bytes() == b"sleep\0600.4242\0"
+    return found
 
 
 def test_a_traceback_is_shown_before_the_command_returns(cluster: Cluster, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ print("to stderr", file=sys.stderr, flush=True)
 sleeper = ["sh", "-c", "trap '' TERM HUP INT; while :; do sleep 600; done"]
 subprocess.Popen(sleeper)
 subprocess.Popen(sleeper, start_new_session=True)
+subprocess.Popen(["env", "-i", "setsid", "--fork", "sleep", "600.4242"])  # nothing but its parents tells whose it is
 if os.fork() == 0:  # a daemon: its parent ends, it belongs to nobody
     os.setsid()
     if os.fork() == 0:
