@@ -128,7 +128,7 @@ def nameless() -> int:
     found = 0
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            found += path.read_bytes() == b"sleep\0600.4242\0"
+            found += path.read_bytes() == b"sleep\x00600.4242\x00"
     return found
 
 

@@ -58,8 +58,10 @@ class Killed:
         self.process.wait()
 
     def stop(self) -> None:
-        """End it with its tasks."""
+        """End it with its tasks; after a failed test there may be tasks without a server."""
         if self.process is None or self.process.poll() is not None:
+            for pid in task_processes(self.data_dir):
+                os.kill(pid, signal.SIGKILL)
             return
         down = [sys.executable, "-m", "undeterred", "down", "--data-dir", str(self.data_dir), "--tasks"]
         subprocess.run(down, check=False, timeout=60, stdout=subprocess.DEVNULL)

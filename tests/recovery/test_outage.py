@@ -157,6 +157,7 @@ def test_a_trial_needs_neither_its_owners_session_nor_the_server(server: Killed,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_an_outage_of_any_length(server: Killed, tmp_path: Path) -> None:
     """Longer than any usual chain of retries (`OUTAGE_SECONDS`, 720 by default): the trial lives and nothing is lost."""
     experiment = server.submit(config(tmp_path), {"train.py": STEADY})
