@@ -1,8 +1,9 @@
 """Logs of tasks and trials: read by page, followed until the task is over, filtered; and lines that tasks send themselves."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from undeterred.api.call import Call
 from undeterred.api.operation import operation
@@ -18,6 +19,8 @@ from undeterred.store.database import Tx
 from undeterred.store.logs import LogFilter
 from undeterred.wire import messages as m
 
+T = TypeVar("T")
+
 PAGE = 1000
 POLL_SECONDS = 5.0
 """How long a follower waits at most for a wake before it looks by itself."""
@@ -29,6 +32,11 @@ class Source:
 
     task_ids: tuple[str, ...]
     over: Callable[[Tx], bool]
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """What is woken when lines come or the end has come."""
+        return tuple(("logs", task_id) for task_id in self.task_ids)
 
 
 @operation("TaskLogs", needs=Right.VIEW_EXPERIMENT_ARTIFACTS, task=True)
@@ -171,7 +179,7 @@ async def _lines(call: Call, source: Source, which: LogFilter, req: Any) -> Asyn
     descending = req.order_by == m.OrderBy.ORDER_BY_DESC and not req.follow
     last: int | None = None
     left = req.limit or None
-    with call.engine.waiters.on(*(("logs", task_id) for task_id in source.task_ids)) as event:
+    with call.engine.waiters.on(*source.keys) as event:
         while True:
             event.clear()
             size = PAGE if left is None or pattern else min(PAGE, left)
@@ -188,30 +196,42 @@ async def _lines(call: Call, source: Source, which: LogFilter, req: Any) -> Asyn
             if len(rows) < size:
                 if not req.follow or over:
                     return
-                await wait(event, POLL_SECONDS)
+                await _wait(call, source, event)
 
 
 async def _page(
     call: Call, source: Source, which: LogFilter, last: int | None, size: int, descending: bool
 ) -> tuple[Sequence[Any], bool]:
-    """One page and whether the task was over when it was read; all who follow the same lines share one query."""
+    """One page and whether the task was over when it was read."""
+    return await _shared(
+        call,
+        source,
+        (which, last, size, descending),
+        lambda tx: logs.page(tx, source.task_ids, which, last, size, descending=descending),
+    )
 
-    def read(tx: Tx) -> tuple[Sequence[Any], bool]:
-        return logs.page(tx, source.task_ids, which, last, size, descending=descending), source.over(tx)
 
-    key = (source.task_ids, which, last, size, descending)
-    return await call.engine.sharing.once(key, lambda: call.read(read))
+async def _shared(call: Call, source: Source, what: Hashable, load: Callable[[Tx], T]) -> tuple[T, bool]:
+    """What `load` reads and whether the task was over; all who want the same of a log as it now is share one query."""
+    key = (source.task_ids, what, call.engine.waiters.version(*source.keys))
+    return await call.engine.sharing.once(key, lambda: call.read(lambda tx: (load(tx), source.over(tx))))
+
+
+async def _wait(call: Call, source: Source, event: asyncio.Event) -> None:
+    """Wait for news. Who has waited long looks together with all others who follow the log, so that they share that look, too."""
+    if not await wait(event, POLL_SECONDS):
+        call.engine.waiters.wake(source.keys)
 
 
 async def _fields(call: Call, source: Source, *, follow: bool) -> AsyncIterator[dict[str, list[Any]]]:
     sent: dict[str, list[Any]] | None = None
-    with call.engine.waiters.on(*(("logs", task_id) for task_id in source.task_ids)) as event:
+    with call.engine.waiters.on(*source.keys) as event:
         while True:
             event.clear()
-            found, over = await call.read(lambda tx: (logs.fields(tx, source.task_ids), source.over(tx)))
+            found, over = await _shared(call, source, ("fields",), lambda tx: logs.fields(tx, source.task_ids))
             if found != sent:
                 yield found
                 sent = found
             if not follow or over:
                 return
-            await wait(event, POLL_SECONDS)
+            await _wait(call, source, event)

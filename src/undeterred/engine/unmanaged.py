@@ -91,6 +91,7 @@ def patch(tx: Tx, run_id: int, state: str | None) -> None:
             columns["end_time"] = tx.now
     runs.update(tx, run_id, **columns)
     if state is not None:
+        _wake_readers(tx, run_id)
         _follow(tx, experiment)
 
 
@@ -112,12 +113,18 @@ def fell_silent(tx: Tx, run_id: int, before: Micros) -> None:
     last = run.start_time if run.last_activity is None else run.last_activity
     if run.state == TrialState.RUNNING and last < before:
         runs.update(tx, run_id, state=TrialState.ERROR, end_time=last, error="it has not been heard of for too long")
+        _wake_readers(tx, run_id)
         _follow(tx, experiment)
 
 
 def _check(experiment: Any) -> None:
     if not experiment.unmanaged:
         raise Refused(f"experiment {experiment.id} is run by this server: its trials are made and started by its search")
+
+
+def _wake_readers(tx: Tx, run_id: int) -> None:
+    """Those who follow the trial's log look whether it is over."""
+    tx.wake(*(("logs", task_id) for task_id in runs.task_ids(tx, run_id)))
 
 
 def _follow(tx: Tx, experiment: Any) -> None:

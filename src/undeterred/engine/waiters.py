@@ -13,13 +13,13 @@ class Waiters:
 
     def __init__(self) -> None:
         self._events: dict[Hashable, set[asyncio.Event]] = {}
+        self._versions: dict[Hashable, int] = {}
+        self._changes = 0
 
     @contextmanager
     def on(self, *keys: Hashable) -> Iterator[asyncio.Event]:
         """An event that is set whenever one of the keys is woken; clear it before reading the state again."""
-        event = asyncio.Event()
-        for key in keys:
-            self._events.setdefault(key, set()).add(event)
+        event = self.subscribe(*keys)
         try:
             yield event
         finally:
@@ -29,19 +29,37 @@ class Waiters:
                     waiting.discard(event)
                     if not waiting:
                         del self._events[key]
+                        del self._versions[key]
 
     def subscribe(self, *keys: Hashable) -> asyncio.Event:
         """The same without an end, for what lives as long as the process."""
         event = asyncio.Event()
         for key in keys:
-            self._events.setdefault(key, set()).add(event)
+            if key not in self._events:
+                self._events[key] = set()
+                self._changed(key)
+            self._events[key].add(event)
         return event
 
     def wake(self, keys: Iterable[Hashable]) -> None:
         """Set every event that waits for one of the keys."""
         for key in keys:
-            for event in self._events.get(key, ()):
+            waiting = self._events.get(key, ())
+            if waiting:
+                self._changed(key)
+            for event in waiting:
                 event.set()
+
+    def version(self, *keys: Hashable) -> tuple[int, ...]:
+        """Differs after each wake of one of these keys, each of which somebody waits for.
+
+        What was asked for at a version may be shared by all who come at the same one: nothing was committed in between.
+        """
+        return tuple(self._versions[key] for key in keys)
+
+    def _changed(self, key: Hashable) -> None:
+        self._changes += 1
+        self._versions[key] = self._changes
 
     def count(self, key: Hashable) -> int:
         """How many wait for a key."""
