@@ -9,7 +9,7 @@ from undeterred.base import json
 from undeterred.base.errors import NotFound, Refused
 from undeterred.core.lifecycle.exits import Cause
 from undeterred.engine import tasks
-from undeterred.engine.routes import Routes
+from undeterred.engine.routes import Routes, Stage
 from undeterred.engine.tasks import Launch, NewTask, Proxied
 from undeterred.store import allocations as rows
 from undeterred.store import tasks as stored
@@ -132,7 +132,7 @@ def test_trees_are_killed_from_their_root_and_paused_without_those_that_opt_out(
 
 
 def test_services_are_found_while_the_task_runs(world: World) -> None:
-    """By the task's id, by its id and a configured port; unknown ports and ended tasks have no route."""
+    """By the task's id, by its id and a configured port; unknown ports have no service; what waits or has ended says so."""
     task_id = make(world, "NOTEBOOK")
     routes = Routes(world.db.clock)
 
@@ -140,7 +140,7 @@ def test_services_are_found_while_the_task_runs(world: World) -> None:
         return world.db.read_now(lambda tx: routes.find(tx, service))
 
     (allocation,) = world.open()
-    assert find(task_id) is None
+    assert (find(task_id).stage, find(task_id).port) == (Stage.WAITING, 0)
     world.start(allocation.id)
     world.do(rows.update, allocation.id, ports=json.dumps({"PORT": 2900}))
     assert (find(task_id).port, find(task_id).tcp, find(task_id).address) == (2900, False, "127.0.0.1")
@@ -149,7 +149,7 @@ def test_services_are_found_while_the_task_runs(world: World) -> None:
     assert find(f"{task_id}:9") is None
     assert find("nobody") is None
     world.exit(allocation.id)
-    assert find(task_id) is None
+    assert find(task_id).stage is Stage.OVER
 
 
 def test_activity_is_traffic_or_the_task_s_own_word(world: World) -> None:
