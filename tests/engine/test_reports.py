@@ -79,10 +79,10 @@ async def test_many_reports_are_few_transactions(world: World, monkeypatch: pyte
     run, reports, writes = await trial(world), Reports(world.db), 0
     whole = world.db.write
 
-    async def write(work: Any) -> Any:
+    async def write(work: Any, *, quick: bool = False) -> Any:
         nonlocal writes
         writes += 1
-        return await whole(work)
+        return await whole(work, quick=quick)
 
     monkeypatch.setattr(world.db, "write", write)
     await asyncio.gather(*(reports.submit(report(run, step)) for step in range(1000)))

@@ -5,6 +5,7 @@ they are stored.
 """
 
 import asyncio
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ Stored = Callable[[Tx, Sequence[Report]], None]
 MOST_WAITING = 20_000
 """Reports that may wait; further callers are told to come back, so that none is lost."""
 BATCH = 200
+QUICK = 32
+"""Reports that are stored in less time than a thread needs to be woken and to answer under load."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class Reports:
         """`stored` is told, in the same transaction, of the reports that were taken."""
         self._db = db
         self._stored = stored
+        self._groups: dict[str, int] = {}
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -64,21 +68,22 @@ class Reports:
 
     async def _outcomes(self, batch: list[_Waiting]) -> list[Exception | None]:
         """Store a batch; when it fails as a whole, each of its reports alone, so that one does not fail the others."""
+        work = functools.partial(_store, batch=batch, told=self._stored, known_groups=self._groups)
         try:
-            return list(await self._db.write(lambda tx: _store(tx, batch, self._stored)))
+            return list(await self._db.write(work, quick=len(batch) <= QUICK))
         except Exception as error:
             if len(batch) == 1:
                 return [error]
             return [(await self._outcomes([one]))[0] for one in batch]
 
 
-def store_batch(tx: Tx, batch: Sequence[Report]) -> list[Failure | None]:
-    """Store reports and tell the searches; for each None, or why it was refused."""
+def store_batch(tx: Tx, batch: Sequence[Report], known_groups: dict[str, int] | None = None) -> list[Failure | None]:
+    """Store reports and tell the searches; for each None, or why it was refused. `known_groups` as in `store.reports.store`."""
     experiments.lock_of_runs(tx, {report.run_id for report in batch})
-    return reports.store(tx, batch, _tell)
+    return reports.store(tx, batch, _tell, known_groups)
 
 
-def _store(tx: Tx, batch: Sequence[_Waiting], told: Stored | None = None) -> list[Failure | None]:
+def _store(tx: Tx, batch: Sequence[_Waiting], told: Stored | None, known_groups: dict[str, int]) -> list[Failure | None]:
     outcomes: list[Failure | None] = []
     for waiting in batch:
         try:
@@ -88,7 +93,7 @@ def _store(tx: Tx, batch: Sequence[_Waiting], told: Stored | None = None) -> lis
         except Failure as failure:
             outcomes.append(failure)
     admitted = [number for number, failure in enumerate(outcomes) if failure is None]
-    stored = store_batch(tx, [batch[number].report for number in admitted]) if admitted else []
+    stored = store_batch(tx, [batch[number].report for number in admitted], known_groups) if admitted else []
     for number, outcome in zip(admitted, stored, strict=True):
         outcomes[number] = outcome
     if told is not None:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from undeterred.store import dialect
 from undeterred.store.database import Tx
 
 T = TypeVar("T")
@@ -14,14 +15,14 @@ T = TypeVar("T")
 def insert_rows(tx: Tx, table: sa.Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert plain tuples; columns that are not named get their defaults."""
     if rows:
-        tx.conn.exec_driver_sql(_insert(table.name, columns, tx.conn.dialect.paramstyle), list(rows))
+        dialect.execute_many(tx.conn, _insert(table.name, columns, tx.conn.dialect.paramstyle), rows)
 
 
 def update_rows(tx: Tx, table: sa.Table, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
     """Set columns of rows by id; each tuple is the values, then the id."""
     listed = list(rows)
     if listed:
-        tx.conn.exec_driver_sql(_update(table.name, columns, tx.conn.dialect.paramstyle), listed)
+        dialect.execute_many(tx.conn, _update(table.name, columns, tx.conn.dialect.paramstyle), listed)
 
 
 def chunks(ids: Collection[T], size: int = 1000) -> Iterator[Sequence[T]]:

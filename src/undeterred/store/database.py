@@ -3,6 +3,9 @@
 A transaction function is plain and synchronous, takes `tx`, and may be run again. On SQLite one writer thread takes all that
 wait, gives each a savepoint, commits once and then answers all; on PostgreSQL a small pool of threads commits each and
 repeats it after a conflict. An answer is given only after the commit, so an answered write survives the death of the process.
+
+To wake a thread and to be woken by it costs more than a short transaction on SQLite. So what is `quick` (some rows found by
+their keys, a millisecond at most) runs in the caller's own thread, a write only while nobody else writes or waits to.
 """
 
 import asyncio
@@ -18,9 +21,11 @@ import sqlalchemy as sa
 from undeterred.base.clock import Clock, Micros
 from undeterred.base.errors import Busy, Failure
 from undeterred.store import dialect
+from undeterred.store.walfile import Checkpoints
 
 T = TypeVar("T")
 Work = Callable[["Tx"], T]
+AfterCommit = Callable[[set[Hashable]], None]
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 256
@@ -104,7 +109,7 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self.clock = clock
         self.apply_facts: Callable[[Tx], None] = _no_facts
-        self.after_commit: Callable[[set[Hashable]], None] = _ignore
+        self.after_commit: AfterCommit = _ignore
         self._write_engine = dialect.make_engine(url, readonly=False, durability=durability)
         self._read_engine = (
             dialect.make_engine(url, readonly=True, durability=durability) if self.is_sqlite else self._write_engine
@@ -113,6 +118,12 @@ class Database:
         self._connections: list[sa.Connection] = []
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="db-read")
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._inline = self.is_sqlite and durability != "full"
+        """Whether quick transactions need not wait for a network or a disk."""
+        self._writing = threading.Lock()
+        """SQLite: held by who uses the writing connection."""
+        self._write_conn: sa.Connection | None = None
+        self._checkpoints = Checkpoints(url, self._writing) if self.is_sqlite else None
         writers = 1 if self.is_sqlite else 4
         loop = self._sqlite_writer if self.is_sqlite else self._pool_writer
         self._writers = [threading.Thread(target=loop, name=f"db-write-{n}", daemon=True) for n in range(writers)]
@@ -125,8 +136,10 @@ class Database:
         """For migrations and administration only."""
         return self._write_engine
 
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` in a reader thread on one consistent view."""
+    async def read(self, work: Work[T], *, quick: bool = False) -> T:
+        """Run `work` in a reader thread, or here if it is quick, on one consistent view."""
+        if quick and self._inline:
+            return self.read_now(work)
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
 
     def read_now(self, work: Work[T]) -> T:
@@ -137,16 +150,18 @@ class Database:
             try:
                 return work(Tx(conn, self.clock.now()))
             finally:
-                conn.exec_driver_sql("ROLLBACK")
+                dialect.command(conn, "ROLLBACK")
         except sa.exc.DBAPIError as error:
             raise dialect.failure_of(error) or error from error
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, quick: bool = False) -> T:
         """Run `work` and commit; returns after the commit. A raised exception rolls this one transaction back."""
         if self._closed:
             raise Busy("the server is stopping")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Job(work, future))
+        job = _Job(work, future)
+        if not (quick and self._inline and self._write_here(job)):
+            self._queue.put(job)
         return await future
 
     def write_now(self, work: Work[T]) -> T:
@@ -164,6 +179,8 @@ class Database:
             self._queue.put(None)
         for thread in self._writers:
             thread.join()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._readers.shutdown(wait=True)
         for conn in self._connections:
             conn.close()
@@ -179,8 +196,20 @@ class Database:
 
     # --- SQLite: one thread, one commit for all that wait
 
+    def _write_here(self, job: _Job) -> bool:
+        """Run a job in this thread, the event loop's; False when somebody writes or waits to."""
+        if not self._queue.empty() or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            if self._write_conn is None:
+                return False
+            self._commit_group(self._write_conn, [job], _finish)
+        finally:
+            self._writing.release()
+        return True
+
     def _sqlite_writer(self) -> None:
-        conn = self._write_engine.connect()
+        conn = self._write_conn = self._write_engine.connect()
         try:
             while True:
                 job = self._queue.get()
@@ -196,42 +225,45 @@ class Database:
                         last = True
                         break
                     group.append(more)
-                self._commit_group(conn, group)
+                with self._writing:
+                    self._commit_group(conn, group, _answer)
                 if last:
                     return
         finally:
-            conn.close()
+            with self._writing:
+                self._write_conn = None
+                conn.close()
 
-    def _commit_group(self, conn: sa.Connection, group: list[_Job]) -> None:
+    def _commit_group(self, conn: sa.Connection, group: list[_Job], answer: "Callable[[list[_Job], AfterCommit], None]") -> None:
         try:
             dialect.begin(conn, "write")
             for job in group:
                 self._run_in_savepoint(conn, job)
-            conn.exec_driver_sql("COMMIT")
+            dialect.command(conn, "COMMIT")
         except Exception as error:
             _rollback(conn)
             if len(group) > 1:
                 for job in group:
-                    self._commit_group(conn, [job])
+                    self._commit_group(conn, [job], answer)
                 return
             group[0].error = _as_failure(error)
-        _answer(group, self.after_commit)
+        answer(group, self.after_commit)
 
     def _run_in_savepoint(self, conn: sa.Connection, job: _Job) -> None:
         """An error of the function itself undoes its own writes only; an error that ends the transaction reaches the caller."""
         job.error = job.result = None
         job.tx = tx = Tx(conn, self.clock.now())
-        conn.exec_driver_sql("SAVEPOINT one")
+        dialect.command(conn, "SAVEPOINT one")
         try:
             job.result = job.work(tx)
             if tx.facts:
                 self.apply_facts(tx)
-            conn.exec_driver_sql("RELEASE one")
+            dialect.command(conn, "RELEASE one")
         except Exception as error:
             if isinstance(error, sa.exc.OperationalError):
                 raise
-            conn.exec_driver_sql("ROLLBACK TO one")
-            conn.exec_driver_sql("RELEASE one")
+            dialect.command(conn, "ROLLBACK TO one")
+            dialect.command(conn, "RELEASE one")
             job.error = _as_failure(error)
 
     # --- PostgreSQL: each alone, again after a conflict
@@ -257,13 +289,13 @@ class Database:
             job.result = job.work(tx)
             if tx.facts:
                 self.apply_facts(tx)
-            conn.exec_driver_sql("COMMIT")
+            dialect.command(conn, "COMMIT")
         except BaseException:
             _rollback(conn)
             raise
 
 
-def _answer(group: Iterable[_Job], after_commit: Callable[[set[Hashable]], None]) -> None:
+def _answer(group: Iterable[_Job], after_commit: AfterCommit) -> None:
     """Hand results to the loops that wait for them: one call into each loop for the whole group."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
     for job in group:
@@ -275,7 +307,7 @@ def _answer(group: Iterable[_Job], after_commit: Callable[[set[Hashable]], None]
             log.warning("a transaction ended after its event loop had closed")
 
 
-def _finish(jobs: list[_Job], after_commit: Callable[[set[Hashable]], None]) -> None:
+def _finish(jobs: list[_Job], after_commit: AfterCommit) -> None:
     wakes: set[Hashable] = set()
     for job in jobs:
         if job.error is None and job.tx is not None:
@@ -301,7 +333,7 @@ def _as_failure(error: Exception) -> Exception:
 
 def _rollback(conn: sa.Connection) -> None:
     try:
-        conn.exec_driver_sql("ROLLBACK")
+        dialect.command(conn, "ROLLBACK")
     except sa.exc.DBAPIError as error:
         log.debug("nothing to roll back: %s", error)
 

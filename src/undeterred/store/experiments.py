@@ -53,6 +53,8 @@ def locked(tx: Tx, experiment_id: int) -> Any:
 
 def lock_of_runs(tx: Tx, run_ids: Collection[int]) -> None:
     """Hold the experiments of these runs until the commit, in the order of their ids."""
+    if not dialect.locks_rows(tx.conn):
+        return
     of = sa.select(runs.c.experiment_id).where(runs.c.id.in_(run_ids))
     query = sa.select(experiments.c.id).where(experiments.c.id.in_(of)).order_by(experiments.c.id)
     tx.rows(dialect.lock(tx.conn, query))

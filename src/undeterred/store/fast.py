@@ -8,7 +8,7 @@ Rows are named tuples with the values that SQLAlchemy would give.
 
 import enum
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -66,6 +66,36 @@ _DOUBLE = 701
 """PostgreSQL's number of the type of our only columns that are no integers and no texts; other types do not look at it."""
 
 
+class PreparedIn:
+    """A query for the rows whose `column` is one of many values: compiled once for each of a few numbers of values."""
+
+    def __init__(
+        self, query: sa.Select[Any], column: "sa.Column[Any]", *, locked: bool = False, of: sa.Table | None = None
+    ) -> None:
+        self._query = query
+        self._column = column
+        self._locked = locked
+        self._of = of
+        self._sizes: dict[int, Prepared] = {}
+
+    def rows(self, tx: Tx, among: Sequence[Any]) -> list[Any]:
+        """All rows, for at most some hundred values."""
+        if not among:
+            return []
+        size = 1 << (len(among) - 1).bit_length()
+        given = {f"among_{number}": value for number, value in enumerate(among)}
+        given |= {f"among_{number}": among[0] for number in range(len(among), size)}
+        return self._of_size(size).rows(tx, **given)
+
+    def _of_size(self, size: int) -> Prepared:
+        known = self._sizes.get(size)
+        if known is None:
+            marks = [sa.bindparam(f"among_{number}", type_=self._column.type) for number in range(size)]
+            query = self._query.where(self._column.in_(marks))
+            known = self._sizes[size] = Prepared(query, locked=self._locked, of=self._of)
+        return known
+
+
 class _Compiled:
     """A query as text for one database, and how its rows are read."""
 
@@ -84,7 +114,7 @@ class _Compiled:
         """Run it and read all rows."""
         given = {**self._fixed, **values} if self._fixed else values
         bound = given if self._order is None else tuple(given[name] for name in self._order)
-        rows = _execute(tx, self._text, bound).fetchall()
+        rows = dialect.execute(tx.conn, self._text, bound).fetchall()
         if not self._processors:
             return [self._row(row) for row in rows]
         return [self._row(self._processed(row)) for row in rows]
@@ -100,18 +130,20 @@ def update_row(tx: Tx, table: sa.Table, key: Any, columns: dict[str, Any]) -> No
     """Set columns of the row with this primary key (one column) to plain values."""
     if columns:
         text = _update_text(table, tuple(columns), tx.conn.dialect.paramstyle)
-        _execute(tx, text, (*map(_plain, columns.values()), key))
+        dialect.execute(tx.conn, text, (*map(_plain, columns.values()), key))
 
 
 def insert_row(tx: Tx, table: sa.Table, columns: dict[str, Any]) -> None:
     """Insert a row whose key is given; columns that are not named get their defaults."""
-    _execute(tx, _insert_text(table, tuple(columns), tx.conn.dialect.paramstyle), tuple(map(_plain, columns.values())))
+    dialect.execute(
+        tx.conn, _insert_text(table, tuple(columns), tx.conn.dialect.paramstyle), tuple(map(_plain, columns.values()))
+    )
 
 
 def insert_counted(tx: Tx, table: sa.Table, columns: dict[str, Any]) -> int:
     """Insert a row whose key `id` the database counts; the key."""
     text = _insert_text(table, tuple(columns), tx.conn.dialect.paramstyle) + " RETURNING id"
-    return int(_execute(tx, text, tuple(map(_plain, columns.values()))).fetchall()[0][0])
+    return int(dialect.execute(tx.conn, text, tuple(map(_plain, columns.values()))).fetchall()[0][0])
 
 
 def delete_rows(tx: Tx, column: "sa.Column[Any]", value: Any) -> int:
@@ -119,20 +151,7 @@ def delete_rows(tx: Tx, column: "sa.Column[Any]", value: Any) -> int:
     table = column.table
     assert isinstance(table, sa.Table)
     text = f"DELETE FROM {table.name} WHERE {column.name} = {_mark(tx.conn.dialect.paramstyle)}"  # noqa: S608
-    return int(_execute(tx, text, (_plain(value),)).rowcount)
-
-
-def _execute(tx: Tx, text: str, values: Any) -> Any:
-    """A cursor after running `text`; errors are those that SQLAlchemy would raise."""
-    driver = tx.conn.connection.dbapi_connection
-    assert driver is not None
-    cursor = driver.cursor()
-    dbapi_error = tx.conn.dialect.loaded_dbapi.Error
-    try:
-        cursor.execute(text, values)
-    except dbapi_error as error:
-        raise sa.exc.DBAPIError.instance(text, values, error, dbapi_error, dialect=tx.conn.dialect) from error
-    return cursor
+    return int(dialect.execute(tx.conn, text, (_plain(value),)).rowcount)
 
 
 def _plain(value: Any) -> Any:

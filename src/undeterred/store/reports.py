@@ -19,6 +19,7 @@ from undeterred.core.metrics import best, checks, merge, summary
 from undeterred.core.metrics.checks import TRAINING, VALIDATION, Kind, kind_of
 from undeterred.store import bulk, dialect
 from undeterred.store.database import Tx
+from undeterred.store.fast import Prepared, PreparedIn, insert_counted
 from undeterred.store.schema.experiments import experiments, runs
 from undeterred.store.schema.metrics import metric_groups, reports
 
@@ -53,7 +54,7 @@ class State:
 OnValidation = Callable[[Tx, Any, Mapping[str, Any]], None]
 """Called with the run's row and the metrics for each validation that is new."""
 
-_RUNS = (
+_RUNS = PreparedIn(
     sa.select(
         runs.c.id,
         runs.c.experiment_id,
@@ -73,28 +74,27 @@ _RUNS = (
         experiments.c.unmanaged,
     )
     .join(experiments, experiments.c.id == runs.c.experiment_id)
-    .where(runs.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(runs.c.id),
+    runs.c.id,
+    locked=True,
+    of=runs,
 )
-_EXISTING = sa.select(
-    reports.c.id,
-    reports.c.run_id,
-    reports.c.group_id,
-    reports.c.steps,
-    reports.c.time,
-    reports.c.metrics,
-    reports.c.batch_metrics,
-).where(
-    reports.c.run_id == sa.bindparam("run"),
-    reports.c.group_id == sa.bindparam("group"),
-    reports.c.steps == sa.bindparam("steps"),
-    reports.c.run_number == sa.bindparam("number"),
+_EXISTING = Prepared(
+    sa.select(reports.c.id, reports.c.metrics, reports.c.batch_metrics).where(
+        reports.c.run_id == sa.bindparam("run"),
+        reports.c.group_id == sa.bindparam("group"),
+        reports.c.steps == sa.bindparam("steps"),
+        reports.c.run_number == sa.bindparam("number"),
+    )
 )
-_EXISTING_WITHOUT_STEPS = sa.select(reports.c.id, reports.c.metrics).where(
-    reports.c.run_id == sa.bindparam("run"),
-    reports.c.group_id == sa.bindparam("group"),
-    reports.c.steps.is_(None),
-    reports.c.run_number == sa.bindparam("number"),
-    reports.c.time == sa.bindparam("time"),
+_EXISTING_WITHOUT_STEPS = Prepared(
+    sa.select(reports.c.id, reports.c.metrics).where(
+        reports.c.run_id == sa.bindparam("run"),
+        reports.c.group_id == sa.bindparam("group"),
+        reports.c.steps.is_(None),
+        reports.c.run_number == sa.bindparam("number"),
+        reports.c.time == sa.bindparam("time"),
+    )
 )
 _COLUMNS = ("run_id", "run_number", "group_id", "steps", "time", "metrics", "batch_metrics")
 _RUN_COLUMNS = (
@@ -131,7 +131,7 @@ def store(
 
     `known_groups` remembers ids of metric groups from call to call; it is filled after the commit.
     """
-    found = tx.rows(dialect.lock(tx.conn, _RUNS), {"ids": sorted({report.run_id for report in batch})})
+    found = _RUNS.rows(tx, sorted({report.run_id for report in batch}))
     work = Batch(
         tx,
         on_validation,
@@ -194,7 +194,7 @@ def _add(work: Batch, report: Report) -> None:
         _roll_back(work, state, report)
     existing = None
     if kind is Kind.PROFILING or report.steps <= state.total_batches:  # nothing stored has more steps
-        existing = work.tx.row(_EXISTING, dict(zip(("run", "group", "steps", "number"), key, strict=True)))
+        existing = _EXISTING.first(work.tx, run=report.run_id, group=group_id, steps=report.steps, number=report.run_number)
     if existing is not None:
         _merge(work, state, report, existing)
         return
@@ -202,7 +202,7 @@ def _add(work: Batch, report: Report) -> None:
     row = _row(report, group_id, work.tx.now)
     report_id = None
     if validation:
-        report_id = work.tx.insert(reports, **dict(zip(_COLUMNS, row, strict=True)))
+        report_id = insert_counted(work.tx, reports, dict(zip(_COLUMNS, row, strict=True)))
     else:
         work.rows.append(row)
         work.seen.add(key)
@@ -218,9 +218,11 @@ def _add_without_steps(work: Batch, report: Report, group_id: int, key: tuple[in
     """Profiling: no steps, no summary; the same time with the same values is the same report."""
     if report.time is not None:
         _flush(work)
-        same = {"run": report.run_id, "group": group_id, "number": report.run_number, "time": report.time}
         text = json.dumps(report.metrics)
-        if any(row.metrics == text for row in work.tx.rows(_EXISTING_WITHOUT_STEPS, same)):
+        same = _EXISTING_WITHOUT_STEPS.rows(
+            work.tx, run=report.run_id, group=group_id, number=report.run_number, time=report.time
+        )
+        if any(row.metrics == text for row in same):
             return
     work.rows.append(_row(report, group_id, work.tx.now))
     work.seen.add(key)

@@ -24,7 +24,10 @@ _EXACT = 2**53
 
 def fold(summary: Mapping[str, Entry], metrics: Mapping[str, Any]) -> GroupSummary:
     """The summary after one more report; `summary` itself is left alone."""
-    after = {name: _folded(summary.get(name), value, newest=True) for name, value in metrics.items()}
+    after = {}
+    for name, value in metrics.items():
+        entry = summary.get(name)
+        after[name] = _plain_fold(entry, value) or _folded(entry, value, newest=True)
     for name, entry in summary.items():
         if name not in metrics:
             after[name] = entry if entry["last"] is None else {**entry, "last": None}
@@ -74,6 +77,31 @@ def type_of(value: Any) -> str:
     if value is None:
         return "null"
     return "object" if isinstance(value, Mapping) else "array"
+
+
+def _plain_fold(entry: Entry | None, value: Any) -> Entry | None:
+    """What `_folded` gives where all numbers are plain; None where one is not: reports are many, and nearly all are like this."""
+    if (type(value) is not float and type(value) is not int) or not -_EXACT < value < _EXACT:
+        return None
+    if entry is None:
+        return _numbers(1, float(value), float(value), float(value), value)
+    if entry["type"] != "number":
+        return None
+    count, low, high = entry["count"] + 1, entry["min"], entry["max"]
+    if type(low) is str or type(high) is str or type(entry["sum"]) is str:
+        return None
+    total = entry["sum"] + value
+    if not -_EXACT < total < _EXACT:
+        return None
+    return {
+        "type": "number",
+        "count": count,
+        "sum": float(total),
+        "min": float(value) if value < low else low,
+        "max": float(value) if value > high else high,
+        "mean": total / count,
+        "last": value,
+    }
 
 
 def _folded(entry: Entry | None, value: Any, *, newest: bool) -> Entry:
