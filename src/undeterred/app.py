@@ -15,6 +15,7 @@ from undeterred.api import passwords
 from undeterred.api.all import HANDLERS
 from undeterred.api.call import Services
 from undeterred.api.who import Identities
+from undeterred.base import tls
 from undeterred.base.clock import SystemClock
 from undeterred.base.ids import new_uuid
 from undeterred.base.settings import Settings
@@ -72,6 +73,7 @@ class App:
             new_uuid(),
             launchers=launchers(settings, data_dir, self.clock),
             master_url=master_url(settings, settings.port if port is None else port),
+            certificate=tls.read(settings.security.tls),
         )
         self.running = Running(self.engine)
         self.identities = Identities(self.db, self.clock)
@@ -108,7 +110,8 @@ class App:
 
 
 def check(settings: Settings) -> None:
-    """Raises Invalid for a database, pools, task defaults or a storage that cannot be, before anything is made for them."""
+    """Raises Invalid for a certificate, database, pools, task defaults or storage that cannot be, before anything is made."""
+    tls.read(settings.security.tls)
     dialect.url_for(db_of(settings), Path())
     defaults_by_pool(settings, pools_of(settings.resource_manager, settings.resource_pools))
     if settings.checkpoint_storage:

@@ -22,7 +22,7 @@ async def login(call: Call, req: m.LoginRequest) -> m.LoginResponse:
     if not req.username:
         raise Invalid("username must not be empty")
     client_digest = req.password if req.is_hashed else passwords.digest(req.password)
-    found = await call.read(lambda tx: users.by_name(tx, req.username))
+    found = await call.read(lambda tx: users.by_name(tx, req.username), quick=True)
     stored = None if found is None or found.remote else found.password_hash
     right, rehash = await asyncio.to_thread(passwords.verify, stored, client_digest)
     if found is None or not right:
@@ -50,14 +50,14 @@ async def login(call: Call, req: m.LoginRequest) -> m.LoginResponse:
 @operation("CurrentUser", needs=Needs.LOGIN)
 async def current_user(call: Call, _req: m.CurrentUserRequest) -> m.CurrentUserResponse:
     """Who the token belongs to."""
-    row = await call.read(lambda tx: users.get(tx, call.who.user_id))
+    row = await call.read(lambda tx: users.get(tx, call.who.user_id), quick=True)
     return m.CurrentUserResponse(user=user_message(row))
 
 
 @operation("GetMe", needs=Needs.LOGIN, task=True)
 async def get_me(call: Call, _req: m.GetMeRequest) -> m.GetMeResponse:
     """The caller's own user; for the token of a task, the owner of the task."""
-    row = await call.read(lambda tx: users.get(tx, call.who.user_id))
+    row = await call.read(lambda tx: users.get(tx, call.who.user_id), quick=True)
     return m.GetMeResponse(user=user_message(row))
 
 

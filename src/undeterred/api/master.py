@@ -33,7 +33,7 @@ _PATHS = ("log.level", "log.color")
 async def get_master(call: Call, _req: m.GetMasterRequest) -> m.GetMasterResponse:
     """What clients ask first: version, cluster and switches; and the message for everybody while its time is."""
     settings = call.settings
-    row = await call.read(lambda tx: cluster.message(tx, shown=True))
+    row = await call.read(lambda tx: cluster.message(tx, shown=True), quick=True)
     answer = m.GetMasterResponse(
         version=DETERMINED_VERSION,
         master_id=call.engine.master_id,

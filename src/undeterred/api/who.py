@@ -67,7 +67,7 @@ class Identities:
         if known is not None and self._is_fresh(*known):
             return known[0]
         epoch = self._epoch
-        who = await self._db.read(lambda tx: self._look_up(tx, token))
+        who = await self._db.read(lambda tx: self._look_up(tx, token), quick=True)
         if epoch == self._epoch:
             if len(self._known) >= self._limit:
                 self._known.clear()

@@ -4,10 +4,12 @@ import argparse
 import json
 import os
 import signal
+import ssl
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from undeterred.base.errors import Busy
 from undeterred.cli import datadir
@@ -23,7 +25,7 @@ def status(arguments: argparse.Namespace) -> int:
         print(f"No server runs on {folder}")
         return 3
     try:
-        with urllib.request.urlopen(f"{record['url']}/info", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{record['url']}/info", timeout=5, context=_trust(record)) as answer:  # noqa: S310
             info = json.load(answer)
     except (OSError, ValueError, urllib.error.URLError) as error:
         print(f"The server with process id {record['pid']} holds {folder} and does not answer at {record['url']}: {error}")
@@ -46,6 +48,15 @@ def down(arguments: argparse.Namespace) -> int:
     _wait_until_free(folder, int(record["pid"]))
     print(datadir.stopped_line(int((datadir.read_record(folder) or {}).get("tasks", 0))))
     return 0
+
+
+def _trust(record: dict[str, Any]) -> ssl.SSLContext | None:
+    """The server's own certificate, whatever its name: it is asked at the address of this machine."""
+    if not record.get("cert"):
+        return None
+    context = ssl.create_default_context(cafile=str(record["cert"]))
+    context.check_hostname = False
+    return context
 
 
 def _wait_until_free(folder: Path, pid: int) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from undeterred.base import tls
 from undeterred.base.errors import Busy, Invalid
 from undeterred.base.load import load
 from undeterred.base.settings import Secret, Settings
@@ -100,7 +101,8 @@ def run(settings: Settings, folder: Path, sock: socket.socket) -> int:
 
     host, port = sock.getsockname()[:2]
     app = App(settings, folder, port)
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+    scheme = "https" if settings.security.tls.cert else "http"
+    url = f"{scheme}://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
     _announce(app, settings, folder, url)
     return asyncio.run(_serve(app, folder, sock, url), debug=False)
 
@@ -123,6 +125,7 @@ async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int
     gc.collect()
     gc.freeze()  # what is there now stays; and with many live trials a full collection takes a third of a second
     gc.set_threshold(20_000, 20, 20)
+    certificate = tls.read(app.settings.security.tls)
     await app.start()
     config = uvicorn.Config(
         app.asgi,
@@ -134,6 +137,8 @@ async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int
         h11_max_incomplete_event_size=64 * 1024,
         server_header=False,
         ws=app.asgi.upgrades,  # type: ignore[arg-type]
+        ssl_certfile=certificate.cert if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
     server = uvicorn.Server(config)
     config.load()
@@ -146,7 +151,7 @@ async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int
     except OSError:  # another program that had bound it at the same time was quicker
         await app.stop()
         raise _taken(*sock.getsockname()[:2]) from None
-    datadir.write_record(folder, pid=os.getpid(), url=url)
+    datadir.write_record(folder, pid=os.getpid(), url=url, cert=certificate.cert if certificate else "")
     print(f"Ready: {url}  (playground: {url}/docs/rest-api/)", flush=True)
     with contextlib.suppress(asyncio.CancelledError):
         await server.serve(sockets=[sock])

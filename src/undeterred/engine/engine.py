@@ -11,6 +11,7 @@ from typing import Any
 from undeterred.base.clock import Clock
 from undeterred.base.errors import Refused
 from undeterred.base.settings import Settings
+from undeterred.base.tls import Certificate
 from undeterred.core.pools import pools_of
 from undeterred.engine import agents
 from undeterred.engine.agents import AgentView
@@ -49,8 +50,12 @@ class Engine:
         launchers: Launchers | None = None,
         master_url: str = "",
         searchers: Searchers | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
-        """`searchers` are search methods beside the built-in ones; those that are installed when it is not given."""
+        """`certificate` is the one that tasks must trust.
+
+        `searchers` are search methods beside the built-in ones; those that are installed when it is not given.
+        """
         self.db = db
         self.settings = settings
         self.clock = clock
@@ -61,7 +66,14 @@ class Engine:
         self.log = MasterLog(waiters)
         self.service_states: Callable[[], list[ServiceState]] = list
         self.pools = pools_of(settings.resource_manager, settings.resource_pools)
-        self.ground = Ground(cluster_id, master_url, settings, defaults_by_pool(settings, self.pools))
+        self.ground = Ground(
+            cluster_id,
+            master_url,
+            settings,
+            defaults_by_pool(settings, self.pools),
+            certificate.cert if certificate else "",
+            certificate.name if certificate else "",
+        )
         self.searchers = searchers or Searchers()
         self.search = Searches(self.searchers.find)
         self.sharing = Sharing()

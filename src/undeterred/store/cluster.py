@@ -6,7 +6,19 @@ import sqlalchemy as sa
 
 from undeterred.base.clock import Micros
 from undeterred.store.database import Tx
+from undeterred.store.fast import Prepared
 from undeterred.store.schema.cluster import cluster, cluster_messages
+
+_NEVER = 2**62
+"""Later than any time."""
+_MESSAGE = Prepared(
+    sa.select(cluster_messages)
+    .where(
+        sa.or_(cluster_messages.c.end_time.is_(None), cluster_messages.c.end_time > sa.bindparam("now")),
+        cluster_messages.c.start_time <= sa.bindparam("latest_start"),
+    )
+    .order_by(cluster_messages.c.id.desc())
+)
 
 
 def get(tx: Tx, key: str) -> str | None:
@@ -22,10 +34,7 @@ def put(tx: Tx, key: str, value: str) -> None:
 
 def message(tx: Tx, *, shown: bool = False) -> Any | None:
     """The message for everybody, unless it has run out; with `shown` only once its time has come."""
-    query = sa.select(cluster_messages).where(sa.or_(cluster_messages.c.end_time.is_(None), cluster_messages.c.end_time > tx.now))
-    if shown:
-        query = query.where(cluster_messages.c.start_time <= tx.now)
-    return tx.row(query.order_by(cluster_messages.c.id.desc()))
+    return _MESSAGE.first(tx, now=tx.now, latest_start=tx.now if shown else _NEVER)
 
 
 def put_message(tx: Tx, text: str, user_id: int, start: Micros, end: Micros | None) -> None:

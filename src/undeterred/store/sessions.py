@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from undeterred.base.clock import Micros
 from undeterred.base.errors import NotFound
 from undeterred.store.database import Tx
-from undeterred.store.fast import delete_rows
+from undeterred.store.fast import Prepared, delete_rows
 from undeterred.store.schema.identity import sessions, users
 
-_FIND = (
+_FIND = Prepared(
     sa.select(
         sessions.c.id.label("session_id"),
         sessions.c.kind,
@@ -37,7 +37,7 @@ def token_hash(token: str) -> str:
 
 def find(tx: Tx, token: str) -> Any | None:
     """The session of a token with what a caller's identity needs of its user; expired and revoked ones too."""
-    return tx.row(_FIND, {"hash": token_hash(token)})
+    return _FIND.first(tx, hash=token_hash(token))
 
 
 def create(

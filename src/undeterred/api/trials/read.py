@@ -50,7 +50,7 @@ async def get_trial(call: Call, req: m.GetTrialRequest) -> m.GetTrialResponse:
         targets.trial(call, tx, _VIEW, req.trial_id)
         return load_message(tx, req.trial_id)
 
-    return m.GetTrialResponse(trial=await call.read(load))
+    return m.GetTrialResponse(trial=await call.read(load, quick=True))
 
 
 @operation("GetTrialByExternalID", needs=_VIEW)
