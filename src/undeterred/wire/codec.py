@@ -133,23 +133,25 @@ def _empty(annotation: typing.Any) -> typing.Any:
     return None
 
 
-_MARKS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]', re.S)
-"""Brackets of JSON, and texts as a whole so that brackets in them do not count."""
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.S)
+_PAIRS = re.compile(rb"\{\}|\[\]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
 def _check_depth(body: bytes) -> None:
     """Refuse nesting beyond `MAX_DEPTH`; bodies with few brackets are not looked at twice."""
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return
-    depth = 0
-    for mark in _MARKS.finditer(body):
-        kind = body[mark.start()]
-        if kind in b"{[":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise Invalid(f"the body is nested deeper than {MAX_DEPTH} levels")
-        elif kind in b"}]":
-            depth -= 1
+    brackets = _TEXTS.sub(b"", body).translate(None, _NO_BRACKETS)
+    allowed = 0
+    for _ in range(MAX_DEPTH):
+        outer = _PAIRS.sub(b"", brackets)  # the innermost level goes
+        if len(outer) == len(brackets):  # all is gone, or what is left is no JSON
+            allowed = MAX_DEPTH
+            break
+        brackets = outer
+    if brackets.count(b"{") + brackets.count(b"[") > allowed:
+        raise Invalid(f"the body is nested deeper than {MAX_DEPTH} levels")
 
 
 def encode(message: msgspec.Struct) -> bytes:
