@@ -254,3 +254,25 @@ def test_the_index_leads_everywhere(playground: Watched) -> None:
     for target in targets:
         assert httpx.get(target.split("#")[0]).status_code == 200
     assert playground.errors == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [(f"{BASE_PATH}/docs/rest-api/?a=b", "/docs/rest-api/?a=b"), ("//evil.example/", "/docs/"), ("", "/docs/")],
+)
+def test_the_login_page_sets_the_cookie_and_goes_on_within_the_site(
+    browser: Any, server: str, api: Api, wanted: str, reached: str
+) -> None:
+    """A wrong password is told and stays; the right one leads to the wanted page, unless that is another site's."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{server}{BASE_PATH}/det/login?redirect={httpx.QueryParams({'r': wanted})['r']}")
+    page.fill("#username", "admin")
+    page.fill("#password", "wrong")
+    page.click("#login button")
+    page.locator("#notice", has_text="Not logged in").wait_for()
+    page.fill("#password", PASSWORD)
+    page.click("#login button")
+    page.wait_for_url(f"{server}{BASE_PATH}{reached}")
+    assert [cookie["name"] for cookie in context.cookies()] == ["auth"]
+    context.close()

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent / "static"
-_POLICY = {
+POLICY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
 }
@@ -35,7 +35,7 @@ def _to(target: str):  # type: ignore[no-untyped-def]
 
 def _page(name: str):  # type: ignore[no-untyped-def]
     async def page(_request: Request) -> Response:
-        return FileResponse(STATIC / name, media_type="text/html", headers=_POLICY)
+        return FileResponse(STATIC / name, media_type="text/html", headers=POLICY)
 
     return page
 

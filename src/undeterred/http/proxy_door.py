@@ -16,11 +16,11 @@ from undeterred.api.proxied import NotReady
 from undeterred.base.errors import Failure, NotFound, Unauthenticated
 from undeterred.engine.routes import Service
 from undeterred.http.identity import identify
+from undeterred.http.pages import LOGIN
 from undeterred.http.proxy_headers import Caller, Headers, first, to_task
 from undeterred.wire.faults import fault_of
 
 PREFIX = "/proxy/"
-LOGIN = "/det/login"
 _TASK_SCHEME = b"token "
 """How clients of a notebook send its own token in the Authorization header."""
 _RELOAD_S = 2

@@ -13,7 +13,7 @@ from undeterred import DETERMINED_VERSION
 from undeterred.api.call import Services
 from undeterred.api.operation import Handler
 from undeterred.base.errors import Failure
-from undeterred.http import docs, exports, files, metrics
+from undeterred.http import docs, exports, files, metrics, pages
 from undeterred.http.dispatch import Dispatch
 from undeterred.http.identity import identify
 from undeterred.wire.faults import fault_of
@@ -38,8 +38,7 @@ class Server:
             routes=[
                 Route("/", self._root),
                 Route("/info", self._info, methods=_METHODS),
-                Route("/det", self._pages),
-                Route("/det/{path:path}", self._pages),
+                *pages.routes(services),
                 *docs.routes(),
                 *files.routes(services),
                 *exports.routes(services),
@@ -84,12 +83,6 @@ class Server:
 
     async def _root(self, _request: Request) -> Response:
         return RedirectResponse(f"{self._base}/docs/", status_code=301)
-
-    async def _pages(self, request: Request) -> Response:
-        """Where the pages of the compatible system are; there are none here, which nobody has to log in to be told."""
-        if request.url.path.endswith("/det"):
-            return RedirectResponse(f"{self._base}/det/", status_code=301)
-        return JSONResponse({"message": "Not Found"}, status_code=404)
 
     async def _info(self, request: Request) -> Response:
         """What a client may know before it logs in."""
