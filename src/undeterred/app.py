@@ -137,7 +137,7 @@ def launchers(settings: Settings, data_dir: Path, clock: SystemClock) -> Launche
 def master_url(settings: Settings, port: int) -> str:
     """The address under which tasks reach this server."""
     scheme = "https" if settings.security.tls.cert else "http"
-    return settings.undeterred.master_url or f"{scheme}://127.0.0.1:{port}{settings.undeterred.base_path.rstrip('/')}"
+    return settings.undeterred.master_url or f"{scheme}://127.0.0.1:{port}{settings.undeterred.prefix}"
 
 
 def open_store(settings: Settings, data_dir: Path, clock: SystemClock) -> Opened:

@@ -164,6 +164,11 @@ class Own(_Part, frozen=True):
     """Interpreter whose packages tasks see; empty is the server's own."""
     isolation: str = "process"
 
+    @property
+    def prefix(self) -> str:
+        """The base path without a slash at its end; empty without one."""
+        return self.base_path.rstrip("/")
+
 
 class Settings(_Part, frozen=True):
     """All of them, checked."""

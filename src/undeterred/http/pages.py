@@ -33,7 +33,7 @@ def routes(services: Services) -> list[BaseRoute]:
 class _Pages:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._base = services.settings.undeterred.base_path.rstrip("/")
+        self._base = services.settings.undeterred.prefix
 
     async def login(self, _request: Request) -> Response:
         """Name and password; the answer to the login brings the cookie."""

@@ -59,7 +59,7 @@ class Door:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._base = services.settings.undeterred.base_path.rstrip("/")
+        self._base = services.settings.undeterred.prefix
 
     async def admit(self, knock: Knock) -> Passage:
         """Where the request goes. Raises a Failure for who is not let through, and for a service that is not there (yet)."""

@@ -32,7 +32,7 @@ class Server:
     def __init__(self, services: Services, handlers: dict[str, Handler], *, check_rights: bool = False) -> None:
         self.dispatch = Dispatch(services, handlers, check_rights=check_rights)
         self._services = services
-        self._base = services.settings.undeterred.base_path.rstrip("/")
+        self._base = services.settings.undeterred.prefix
         self._proxy: ASGIApp | None = None
         self._rest: ASGIApp = Starlette(
             routes=[

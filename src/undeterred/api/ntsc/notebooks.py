@@ -36,7 +36,7 @@ async def launch(call: Call, req: m.LaunchNotebookRequest) -> m.LaunchNotebookRe
     prepared = await common.prepare(call, KIND.word, asked, idle_timeout=idle_timeout)
     if req.preview:
         return m.LaunchNotebookResponse(notebook=m.Notebook(), config=views.masked(prepared.resolved.config))
-    row = await common.start(call, KIND, prepared, _setup(prepared))
+    row = await common.start(call, KIND, prepared, _setup(call, prepared))
     return m.LaunchNotebookResponse(notebook=_message(row), config=views.shown_config(KIND.word, row))
 
 
@@ -79,11 +79,11 @@ async def report_idle(call: Call, req: m.IdleNotebookRequest) -> m.IdleNotebookR
     return m.IdleNotebookResponse()
 
 
-def _setup(prepared: Prepared) -> Setup:
+def _setup(call: Call, prepared: Prepared) -> Setup:
     token = new_secret()
     idle = prepared.resolved.idle_timeout
     env = {
-        "NOTEBOOK_BASE_URL": f"/proxy/{prepared.task_id}/",
+        "NOTEBOOK_BASE_URL": f"{call.settings.undeterred.prefix}/proxy/{prepared.task_id}/",
         "NOTEBOOK_IDLE_TYPE": prepared.resolved.idle_type,
         "JUPYTER_TOKEN": token,
         "DET_NOTEBOOK_TOKEN": token,

@@ -149,7 +149,7 @@ def _setup(call: Call, req: m.LaunchTensorboardRequest, prepared: Prepared, sour
     storage = max(sources, key=lambda source: source.experiment_id).storage
     launch = Launch(
         argv=("/bin/sh", "-c", _START, "tensorboard", *where, *(prepared.resolved.config.get("tensorboard_args") or ())),
-        env=eventfiles.variables(storage) | {"TENSORBOARD_PREFIX": f"/proxy/{prepared.task_id}"},
+        env=eventfiles.variables(storage) | {"TENSORBOARD_PREFIX": f"{call.settings.undeterred.prefix}/proxy/{prepared.task_id}"},
         port_names=(PORT,),
         ready_port=PORT,
         proxied=(Proxied(PORT),),
