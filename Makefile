@@ -40,8 +40,8 @@ format: $(STAMP) ## bring the code into the common form
 	$(BIN)/ruff format src tests contract bench scripts examples
 	$(BIN)/ruff check --fix src tests contract bench scripts examples
 
-test: $(STAMP) check ## the checks and all tests that need no PyTorch or browser, on SQLite
-	$(PYTEST) -m "not torch and not browser and not slow" tests
+test: $(STAMP) check ## the checks and the tests that need no PyTorch or browser, on SQLite; kills at random are `make recovery`
+	$(PYTEST) -m "not torch and not browser and not slow" --ignore tests/recovery tests
 
 test-pg: $(STAMP) ## the suites of what is stored on a PostgreSQL of their own (Debian's package)
 	TEST_DATABASE=postgres $(PYTEST) -m "not torch and not browser" $(STORED)
@@ -81,6 +81,7 @@ build: $(STAMP) ## a wheel in dist/
 
 ci: ## what the continuous integration runs
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory recovery
 	@$(MAKE) --no-print-directory test-pg
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory test-torch
