@@ -172,10 +172,10 @@ async def test_move(client: Client) -> None:
     assert (await client.ok("POST", "runs/move", same))["results"] == []
 
 
-async def gone(client: Client, run_id: int) -> bool:
+async def gone(client: Client, run_id: int, what: str = "trials") -> bool:
     """Whether a run disappears within a few seconds."""
     for _ in range(100):
-        if (await client.get(f"trials/{run_id}")).status == 404:
+        if (await client.get(f"{what}/{run_id}")).status == 404:
             return True
         await asyncio.sleep(0.05)
     return False
@@ -197,7 +197,7 @@ async def test_delete(client: Client) -> None:
     assert await gone(client, other)
     assert await act(client, "delete", live) == {live: True}
     assert await gone(client, live)
-    assert (await client.get(f"experiments/{e}")).status == 404
+    assert await gone(client, e, "experiments")
 
 
 async def test_delete_is_refused_while_the_search_lives(client: Client) -> None:

@@ -167,6 +167,15 @@ def locks_rows(connection: sa.Connection) -> bool:
     return connection.dialect.name != "sqlite"
 
 
+def take_turns(connection: sa.Connection, name: str) -> None:
+    """Hold a name until the commit, so that what is numbered under it also commits in the order of its numbers.
+
+    SQLite has one writer, whose transactions come one after another anyway.
+    """
+    if locks_rows(connection):
+        execute(connection, "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+
+
 def insert_ignore(connection: sa.Connection, table: sa.Table) -> Any:
     """`INSERT ... ON CONFLICT DO NOTHING`."""
     return _insert(connection, table).on_conflict_do_nothing()

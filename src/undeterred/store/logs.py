@@ -15,7 +15,8 @@ _COLUMNS = ("task_id", "time", "text", "level", "source", "stdtype", "rank", "ag
 
 
 def append(tx: Tx, task_id: str, lines: Sequence[LogLine]) -> None:
-    """Add lines at the end of a task's log, in their order."""
+    """Add lines at the end of a task's log, in their order: who has read up to a line has missed none before it."""
+    dialect.take_turns(tx.conn, f"log of {task_id}")
     rows = [
         (
             task_id,
