@@ -20,6 +20,7 @@ from undeterred.api.call import Call, Services
 from undeterred.api.operation import Handler, Needs
 from undeterred.base.errors import Broken, Failure, Forbidden, Invalid, Unauthenticated, Unsupported
 from undeterred.base.settings import SESSION_LIFETIME
+from undeterred.http.audit import Audit
 from undeterred.http.counters import Counters
 from undeterred.http.identity import COOKIE, identify
 from undeterred.wire import codec as wire
@@ -55,6 +56,7 @@ class Dispatch:
         self._router = Router(OPERATIONS)
         self.codecs = {operation.id: Codec(operation) for operation in OPERATIONS}
         self.counters = Counters()
+        self._audit = Audit(enabled=bool(services.settings.internal.get("audit_logging_enabled")))
         self._check_rights = check_rights
 
     def knows(self, path: str) -> bool:
@@ -70,7 +72,7 @@ class Dispatch:
             await _fail(send, fault_of(Unsupported(f"no operation answers {method} {path}")), api=api, head=method == "HEAD")
             return
         operation, values = found
-        stream, status, begun = False, 0, time.perf_counter()
+        stream, status, begun, caller = False, 0, time.perf_counter(), None
         try:
             handler = self._handlers.get(operation.id)
             body = await _read_body(receive, body_limit(operation)) if operation.body is not None else b""
@@ -106,6 +108,7 @@ class Dispatch:
             await _fail(send, fault, api=api, stream=stream, head=False)
         finally:
             self.counters.add(operation.id, status, time.perf_counter() - begun)
+            self._audit.note(operation.id, method, caller, scope.get("client"), status)
 
 
 class _Gone(Exception):
