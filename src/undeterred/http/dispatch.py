@@ -144,15 +144,12 @@ def _too_large(limit: int) -> Invalid:
 
 async def _stream(items: AsyncIterator[msgspec.Struct], receive: Receive, send: Send) -> None:
     gone = asyncio.ensure_future(_wait_gone(receive))
-    started = False
+    started, step = False, None
     try:
         while True:
             step = asyncio.ensure_future(anext(items, None))
             await asyncio.wait((step, gone), return_when=asyncio.FIRST_COMPLETED)
             if not step.done():
-                step.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await step
                 raise _Gone
             item = step.result()
             if not started:
@@ -169,6 +166,10 @@ async def _stream(items: AsyncIterator[msgspec.Struct], receive: Receive, send: 
         await send({"type": "http.response.body", "body": _fault(error, "stream").stream(), "more_body": True})
     finally:
         gone.cancel()
+        if step is not None and not step.done():
+            step.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await step
         await items.aclose()  # type: ignore[attr-defined]
     await send({"type": "http.response.body", "body": b""})
 
