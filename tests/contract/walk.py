@@ -36,7 +36,15 @@ SPECIAL_TEXTS = {
 
 def make_one_of_each(tx: Tx) -> None:
     """In workspace 1 of user 1 a thing of every kind, with the id 1 or the name "x" where it has one; one task per kind."""
-    _insert(tx, "experiments", project_id=1, user_id=1, state="COMPLETED", config='{"resources": {}, "checkpoint_storage": {}}', external_id=TEXT)
+    _insert(
+        tx,
+        "experiments",
+        project_id=1,
+        user_id=1,
+        state="COMPLETED",
+        config='{"resources": {}, "checkpoint_storage": {}}',
+        external_id=TEXT,
+    )
     _insert(tx, "runs", experiment_id=1, project_id=1, state="COMPLETED", external_id=TEXT)
     _insert(tx, "jobs", id=UUID, kind="EXPERIMENT", user_id=1, workspace_id=1)
     for kind, task in {"TRIAL": TRIAL_TASK, **{name.removesuffix("Id").upper(): one for name, one in TASKS.items()}}.items():
