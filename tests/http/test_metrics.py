@@ -17,9 +17,8 @@ def fill(tx: Tx) -> None:
     tx.insert(jobs, id="job", kind="EXPERIMENT", user_id=1, submitted_at=1)
     experiment(tx, job_id="job", labels='["say \\"hi\\""]')
     tx.insert(tasks, id="t", task_type="TRIAL", job_id="job", start_time=1)
-    tx.insert(
-        allocations, id="t.1", task_id="t", state="RUNNING", resource_pool="default", slots=3, queued_at=1, nodes='[["m", [0]]]'
-    )
+    placed = {"resource_pool": "default", "slots": 3, "queued_at": 1, "nodes": '[["m", [0]]]'}
+    tx.insert(allocations, id="t.1", task_id="t", state="RUNNING", handle="elsewhere", **placed)
 
 
 async def test_numbers_of_the_server(client: Client, app: App) -> None:
