@@ -6,6 +6,7 @@ STAMP := $(VENV)/.ready
 TORCH_VENV := .venv-torch
 TORCH ?= torch==2.13.0
 PYTEST := $(BIN)/python -m pytest
+QUICK := not torch and not browser and not slow
 STORED := tests/store tests/engine tests/api tests/http tests/contract
 
 .DEFAULT_GOAL := help
@@ -41,7 +42,10 @@ format: $(STAMP) ## bring the code into the common form
 	$(BIN)/ruff check --fix src tests contract bench scripts examples
 
 test: $(STAMP) check ## the checks and the tests that need no PyTorch or browser, on SQLite; kills at random are `make recovery`
-	$(PYTEST) -m "not torch and not browser and not slow" --ignore tests/recovery tests
+	@$(PYTEST) -m "$(QUICK)" tests/e2e > .e2e.log 2>&1 & e2e=$$!; trap "kill $$e2e 2>/dev/null" INT TERM; \
+	$(PYTEST) -m "$(QUICK)" --ignore tests/recovery --ignore tests/e2e tests; rest=$$?; \
+	wait $$e2e; ends=$$?; echo "== tests/e2e, which wait more than they work and ran beside the others:"; cat .e2e.log; rm -f .e2e.log; \
+	exit $$((rest || ends))
 
 test-pg: $(STAMP) ## the suites of what is stored on a PostgreSQL of their own (Debian's package)
 	TEST_DATABASE=postgres $(PYTEST) -m "not torch and not browser" $(STORED)

@@ -143,7 +143,13 @@ class Place:
 
     async def run(self, task_id: str, **columns: Any) -> None:
         """Pretend that the task's allocation runs, or change what is known of it."""
-        row: dict[str, Any] = {"state": "RUNNING", "handle": "elsewhere", "addresses": '["127.0.0.1"]', "ports": "{}", "agent_id": "a"}
+        row: dict[str, Any] = {
+            "state": "RUNNING",
+            "handle": "elsewhere",
+            "addresses": '["127.0.0.1"]',
+            "ports": "{}",
+            "agent_id": "a",
+        }
         await self.app.db.write(lambda tx: allocations.update(tx, f"{task_id}.1", **(row | columns)))
 
     async def bearer(self, user: str = "admin") -> dict[str, str]:
