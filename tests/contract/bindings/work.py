@@ -46,6 +46,14 @@ def managed(api: Api) -> int:
     return int(api("CreateExperiment", body=body).experiment.id)
 
 
+def ended(api: Api, experiment: int) -> None:
+    """Wait until what ran for it has stopped: until then it is being stopped, and cannot be deleted."""
+    limit = time.monotonic() + 60
+    while (state := api("GetExperiment", experimentId=experiment).experiment.state.value) != "STATE_CANCELED":
+        assert time.monotonic() < limit, state
+        time.sleep(0.1)
+
+
 def metrics_of(trial: int, steps: int, **values: float) -> dict[str, Any]:
     """A report."""
     return {"trialId": trial, "trialRunId": 1, "stepsCompleted": steps, "metrics": {"avgMetrics": values}}
@@ -86,6 +94,7 @@ def experiments(api: Api) -> None:
     more = api("ContinueExperiment", body={"id": one}).experiment.id
     api("PauseExperiment", id=more)
     api("CancelExperiment", id=more)
+    ended(api, more)
     api("DeleteExperiment", experimentId=more)
     again = managed(api)
     api("ActivateExperiment", id=again)
