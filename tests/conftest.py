@@ -13,7 +13,7 @@ from tests.databases import Stores
 from tests.support import Client
 from undeterred.api.all import HANDLERS
 from undeterred.app import App
-from undeterred.base.clock import SystemClock
+from undeterred.base.clock import Clock, SystemClock
 from undeterred.base.load import load
 from undeterred.base.settings import Secret, Settings
 from undeterred.http.server import Server
@@ -36,11 +36,17 @@ def make_settings(**flags: object) -> Settings:
 async def serving(stores: Stores, data_dir: Path, settings: Settings) -> AsyncIterator[App]:
     """A whole server in this process, without a socket; every handler's declared rights are checked."""
     with stores.seeded(data_dir) as url:
-        application = App(msgspec.structs.replace(settings, db_url=url), data_dir)
-        application.asgi = Server(application.services, HANDLERS, check_rights=True)
+        application = server_on(url, data_dir, settings)
         await application.start()
         yield application
         await application.stop()
+
+
+def server_on(url: str, data_dir: Path, settings: Settings, clock: Clock | None = None) -> App:
+    """A server in this process on a database that has been used before; it is not started."""
+    application = App(msgspec.structs.replace(settings, db_url=url), data_dir, clock=clock)
+    application.asgi = Server(application.services, HANDLERS, check_rights=True)
+    return application
 
 
 @pytest.fixture(scope="session")

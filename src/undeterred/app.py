@@ -16,7 +16,7 @@ from undeterred.api.all import HANDLERS
 from undeterred.api.call import Services
 from undeterred.api.who import Identities
 from undeterred.base import tls
-from undeterred.base.clock import SystemClock
+from undeterred.base.clock import Clock, SystemClock
 from undeterred.base.ids import new_uuid
 from undeterred.base.settings import Settings
 from undeterred.core.config.mask import read_storage
@@ -54,11 +54,22 @@ class Opened:
 class App:
     """One server: `start()` before the socket listens, `stop()` after it is closed."""
 
-    def __init__(self, settings: Settings, data_dir: Path, port: int | None = None) -> None:
-        """`port` is the one that the server listens on, when it is not that of the settings."""
+    def __init__(
+        self,
+        settings: Settings,
+        data_dir: Path,
+        port: int | None = None,
+        *,
+        clock: Clock | None = None,
+        machines: Launchers | None = None,
+    ) -> None:
+        """`port` is the one that the server listens on, when it is not that of the settings.
+
+        `clock` replaces the machine's, `machines` those that the settings name to run tasks.
+        """
         self.settings = settings
         self.data_dir = data_dir
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.waiters = Waiters()
         self.opened = open_store(settings, data_dir, self.clock)
         self.db = self.opened.db
@@ -71,7 +82,7 @@ class App:
             self.waiters,
             cluster_id,
             new_uuid(),
-            launchers=launchers(settings, data_dir, self.clock),
+            launchers=machines or launchers(settings, data_dir, self.clock),
             master_url=master_url(settings, settings.port if port is None else port),
             certificate=tls.read(settings.security.tls),
         )
@@ -118,7 +129,7 @@ def check(settings: Settings) -> None:
         read_storage(settings.checkpoint_storage)
 
 
-def launchers(settings: Settings, data_dir: Path, clock: SystemClock) -> Launchers:
+def launchers(settings: Settings, data_dir: Path, clock: Clock) -> Launchers:
     """This machine as the one agent of the pool for compute, unless it is kept out."""
     if not settings.undeterred.agent:
         return Launchers()
@@ -140,7 +151,7 @@ def master_url(settings: Settings, port: int) -> str:
     return settings.undeterred.master_url or f"{scheme}://127.0.0.1:{port}{settings.undeterred.prefix}"
 
 
-def open_store(settings: Settings, data_dir: Path, clock: SystemClock) -> Opened:
+def open_store(settings: Settings, data_dir: Path, clock: Clock) -> Opened:
     """Open or make the database; an empty one gets its first users."""
     url = dialect.url_for(db_of(settings), data_dir)
     migrate.reach(url)

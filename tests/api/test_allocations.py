@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
+from tests.api.running import pretend, token_of
 from tests.support import Client
 from undeterred.app import App
 from undeterred.engine import allocations
 from undeterred.store import allocations as rows
-from undeterred.store import sessions
-from undeterred.store.database import Tx
 
 CONFIG = "{name: one, entrypoint: python x.py, searcher: {name: single, metric: loss}, max_restarts: 0}"
 
@@ -21,7 +20,7 @@ class Task:
     def __init__(self, app: App, client: Client, experiment: int, trial: int, allocation: str) -> None:
         self.app, self.client = app, client
         self.experiment, self.trial, self.allocation = experiment, trial, allocation
-        self.token = f"token:secret of {allocation}"
+        self.token = f"token:{token_of(allocation)}"
 
     async def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """A call with the task's own token, which must be answered."""
@@ -38,18 +37,7 @@ async def task(app: App, client: Client) -> Task:
     """One running trial."""
     made = await client.ok("POST", "experiments", {"config": CONFIG, "activate": True})
     trial = made["experiment"]["trialIds"][0]
-
-    def start(tx: Tx) -> str:
-        (row,) = rows.in_states(tx, ["PENDING"])
-        assert allocations.assign(tx, row.id, [("local", [0])])
-        allocations.submitted(tx, row.id, "{}", "{}")
-        allocations.running(tx, row.id, ["127.0.0.1"], {"C10D_PORT": 29400})
-        sessions.create(tx, 1, f"secret of {row.id}", kind="allocation", allocation_id=row.id)
-        return str(row.id)
-
-    await app.running.stop(end_tasks=False)
-    allocation = await app.db.write(start)
-    return Task(app, client, made["experiment"]["id"], trial, allocation)
+    return Task(app, client, made["experiment"]["id"], trial, await pretend(app))
 
 
 async def test_an_allocation_is_shown_with_what_is_known(task: Task) -> None:

@@ -227,7 +227,13 @@ async def test_patches_that_are_refused_change_nothing(client: Client, app: App,
     """One wrong item refuses all of them."""
     await client.ok("POST", "checkpoints", report(place, 1))
     nothing: dict[str, Any] = {"resources": {"resources": {}}}
-    for second, status in (({"uuid": uuid(9)} | nothing, 404), ({"uuid": "x"} | nothing, 400), ({"uuid": uuid(1)}, 400)):
+    outside: dict[str, Any] = {"resources": {"resources": {"../../x": "1"}}}
+    for second, status in (
+        ({"uuid": uuid(9)} | nothing, 404),
+        ({"uuid": "x"} | nothing, 400),
+        ({"uuid": uuid(1)}, 400),
+        ({"uuid": uuid(1)} | outside, 400),
+    ):
         answer = await client.patch("checkpoints", {"checkpoints": [{"uuid": uuid(1)} | nothing, second]})
         assert answer.status == status
     assert await counts(client, app, place) == (1, 100)
@@ -240,7 +246,7 @@ async def test_unknown_checkpoints_are_told(client: Client) -> None:
     assert (await client.get("checkpoints/xyz")).status == 400
 
 
-@pytest.mark.parametrize("glob", ["", "../x", "/etc/*", "a/../../b", "a\\..\\b"])
+@pytest.mark.parametrize("glob", ["", "..", "../x", "/etc/*", "a/../../b", "a\\..\\b"])
 async def test_globs_that_lead_out_are_refused(client: Client, app: App, place: Place, glob: str) -> None:
     """And nothing is removed."""
     await client.ok("POST", "checkpoints", report(place, 1))

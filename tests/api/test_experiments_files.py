@@ -13,6 +13,7 @@ from tests.support import Client
 from undeterred.base.settings import Settings
 
 CONFIG = "{name: m, entrypoint: x, searcher: {name: single, metric: loss}}"
+NO_SLOT: dict[str, Any] = {"resources": {"slots": 0}}
 
 
 @pytest.fixture
@@ -68,15 +69,58 @@ async def test_the_tree(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("x.py", 200), ("./x.py", 200), ("nope", 404), ("", 400), ("sub", 400), ("../x.py", 400), ("/x.py", 400)]
+    ("path", "status"),
+    [
+        ("x.py", 200),
+        ("./x.py", 200),
+        ("nope", 404),
+        ("", 400),
+        ("sub", 400),
+        ("../x.py", 400),
+        ("sub/../../x.py", 400),
+        ("/x.py", 400),
+        ("/etc/passwd", 400),
+        ("%2e%2e/x.py", 404),
+        ("%252e%252e%252fx.py", 404),
+        ("link", 400),
+        ("folder/y.bin", 404),
+    ],
 )
 async def test_one_file(client: Client, path: str, status: int) -> None:
-    """By its path; folders and paths that lead outside are refused."""
-    e = await create(client)
+    """By its path; folders, links and paths that lead outside are refused, coded ones mean what they say."""
+    links = [file("link", b"x.py", 50), file("folder", b"sub", 50)]
+    e = await create(client, modelDefinition=[*FILES, *links])
     answer = await client.post(f"experiments/{e}/file", {"path": path})
     assert answer.status == status
     if status == 200:
         assert answer.body == {"file": FILES[0]["content"]}
+    else:
+        assert set(answer.error) == {"code", "reason", "error"}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        file("../../pwn", b"x"),
+        file("a/../../pwn", b"x"),
+        file("/tmp/pwn", b"x"),
+        file("etc", b"/etc", 50),
+        file("sub/out", b"../../..", 50),
+        file("pipe", kind=54),
+    ],
+)
+async def test_files_that_lead_out_are_refused(client: Client, entry: dict[str, Any]) -> None:
+    """Whatever they are sent for; nothing is made of the good ones beside them."""
+    for path, body in (
+        ("experiments", {"config": CONFIG, "modelDefinition": [*FILES, entry]}),
+        ("commands", {"config": {"entrypoint": ["true"], **NO_SLOT}, "files": [*FILES, entry]}),
+        ("notebooks", {"config": NO_SLOT, "files": [entry]}),
+        ("shells", {"config": NO_SLOT, "files": [entry]}),
+    ):
+        answer = await client.post(path, body)
+        assert (answer.status, answer.error["reason"]) == (400, "InvalidArgument"), path
+        assert repr(entry["path"]) in answer.error["error"]
+        assert (await client.ok("GET", path))[path] == []
 
 
 async def test_rbac(client: Client) -> None:

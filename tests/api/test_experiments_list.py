@@ -63,6 +63,27 @@ async def test_the_best_metric_is_shown_on_demand(client: Client) -> None:
     assert all("bestTrialSearcherMetric" not in one for one in await listed(client))
 
 
+VALUES = [0.2, 0.2, 0.2, 0.1, "NaN", "NaN", "Infinity", "-Infinity", None, None, "text", 5]
+
+
+async def test_pages_by_the_best_metric_hold_every_experiment_once(client: Client) -> None:
+    """Ties go by the number in the direction of the sort; without a best value last in both: neither NaN nor a text is one."""
+    ids = [await unmanaged.experiment(client) for _ in VALUES]
+    for one, value in zip(ids, VALUES, strict=True):
+        await report(client, await trial(client, one), 1, {"other": 1} if value is None else {"loss": value}, "validation")
+    none = [4, 5, 8, 9, 10]
+    for order, expected in (("ASC", [7, 3, 0, 1, 2, 11, 6, *none]), ("DESC", [6, 11, 2, 1, 0, 3, 7, *none[::-1]])):
+        found = []
+        for offset in (0, 5, 10):
+            query = {"sortBy": "SORT_BY_SEARCHER_METRIC_VAL", "orderBy": f"ORDER_BY_{order}", "showTrialData": "true"}
+            answer = await client.ok("GET", "experiments", offset=offset, limit=5, **query)
+            assert answer["pagination"]["total"] == 12
+            found += answer["experiments"]
+        assert [ids.index(one["id"]) for one in found] == expected
+        best = [None if number in none else VALUES[number] for number in expected]
+        assert [one.get("bestTrialSearcherMetric") for one in found] == best
+
+
 async def test_pages(client: Client) -> None:
     """As all long lists: 0 is a hundred, -1 all, -2 none; offsets count from the end when negative."""
     ids = [await unmanaged.experiment(client) for _ in range(3)]

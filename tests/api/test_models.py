@@ -169,6 +169,59 @@ async def test_version_numbers_are_never_used_again(client: Client) -> None:
     assert (await client.get("models/m/versions", sortBy=1)).status == 400
 
 
+async def test_lists_and_counts_agree_through_a_model_s_life(client: Client) -> None:
+    """One checkpoint, twice in one model and once in another; versions go and come, and the checkpoint goes after the last."""
+    one = await checkpoint(client, 1)
+    for name in ("50%", "a%2Fb", "naïve 模型"):
+        await model(client, name)
+
+    async def counts() -> dict[str, list[int]]:
+        """Model -> numbers of its versions, which everything that counts them must agree on."""
+        found = {}
+        for shown in (await client.ok("GET", "models"))["models"]:
+            path = f"/api/v1/models/{quote(shown['name'], safe='')}"
+            alone = await client.ok("GET", path)
+            versions = await client.ok("GET", f"{path}/versions")
+            numbers = [version["version"] for version in versions["modelVersions"]]
+            assert len(numbers) == versions["pagination"]["total"] == shown["numVersions"] == alone["model"]["numVersions"]
+            assert all(version["checkpoint"]["uuid"] == one for version in versions["modelVersions"])
+            found[shown["name"]] = sorted(numbers)
+        return found
+
+    async def register(name: str) -> int:
+        body = {"checkpointUuid": one}
+        made = await client.ok("POST", f"/api/v1/models/{quote(name, safe='')}/versions", body)
+        return int(made["modelVersion"]["version"])
+
+    async def unregister(name: str, version: int) -> None:
+        assert (await client.delete("checkpoints", {"checkpointUuids": [one]})).status == 400
+        await client.ok("DELETE", f"/api/v1/models/{quote(name, safe='')}/versions/{version}")
+
+    assert [await register("50%"), await register("50%"), await register("a%2Fb")] == [1, 2, 1]
+    assert await counts() == {"50%": [1, 2], "a%2Fb": [1], "naïve 模型": []}
+    await unregister("50%", 2)
+    assert await register("50%") == 3
+    assert await counts() == {"50%": [1, 3], "a%2Fb": [1], "naïve 模型": []}
+    for name, version in (("50%", 1), ("50%", 3), ("a%2Fb", 1)):
+        await unregister(name, version)
+    assert await counts() == {"50%": [], "a%2Fb": [], "naïve 模型": []}
+    await client.ok("DELETE", "checkpoints", {"checkpointUuids": [one]})
+
+
+async def test_an_experiment_with_a_registered_checkpoint_is_not_deleted(client: Client) -> None:
+    """The refusal names the model; without the version it is deleted."""
+    experiment = await unmanaged.experiment(client)
+    await model(client, "kept", await checkpoint(client, 1, experiment))
+    for trial in (await client.ok("GET", f"experiments/{experiment}/trials"))["trials"]:
+        await unmanaged.patch(client, trial["id"], "COMPLETED")
+    answer = await client.delete(f"experiments/{experiment}")
+    assert (answer.status, "'kept'" in answer.error["error"]) == (400, True)
+    (refused,) = (await client.ok("DELETE", "projects/1/experiments/delete", {"experimentIds": [experiment]}))["results"]
+    assert "'kept'" in refused["error"]
+    await client.ok("DELETE", "models/kept/versions/1")
+    await client.ok("DELETE", f"experiments/{experiment}")
+
+
 async def test_only_complete_checkpoints_are_registered(client: Client) -> None:
     """Unknown ones, texts that are no uuid, and those without all their files are refused."""
     await model(client, "m")

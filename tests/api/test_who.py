@@ -2,26 +2,12 @@
 
 import pytest
 
+from tests.clocks import Hands
 from undeterred.api.who import Identities
 from undeterred.base.clock import DAY, SECOND, Micros
 from undeterred.base.errors import Forbidden, Unauthenticated
 from undeterred.store import sessions, users
 from undeterred.store.database import Database, Tx
-
-
-class Hands:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.time: Micros = 10**15
-
-    def now(self) -> Micros:
-        """The time it was set to."""
-        return self.time
-
-    def monotonic(self) -> float:
-        """The same in seconds."""
-        return self.time / 1e6
 
 
 @pytest.fixture

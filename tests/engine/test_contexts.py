@@ -85,12 +85,30 @@ def test_what_is_no_file_of_a_context(path, error):
 
 
 @pytest.mark.parametrize(
-    "file", [ContextFile("../x", b""), ContextFile("/x", b""), ContextFile("p", b"", 54), ContextFile("big", bytes(96 << 20))]
+    "file",
+    [
+        ContextFile("../x", b""),
+        ContextFile("/x", b""),
+        ContextFile("p", b"", 54),
+        ContextFile("big", bytes(96 << 20)),
+        ContextFile("l", b"/etc", 50),
+        ContextFile("l", b"..", 50),
+        ContextFile("a/l", b"../../x", 50),
+        ContextFile("a/l", b"b/../../../x", 50),
+        ContextFile("l", b"", 50),
+        ContextFile("l", b"x\0", 50),
+    ],
 )
 def test_what_cannot_be_packed(file):
-    """Paths outside, special files, and more than the limit."""
+    """Paths and links that lead outside, links to nothing, special files, and more than the limit."""
     with pytest.raises(Invalid):
         contexts.pack([file])
+
+
+def test_links_inside_are_packed():
+    """Also those that go up on their way, and those whose names begin like a way up."""
+    files = [ContextFile("a/up", b"../x.py", 50), ContextFile("odd", b"..x", 50), ContextFile("a/top", b"..", 50)]
+    assert [entry.path for entry in contexts.entries(contexts.pack(files))] == ["a", "a/up", "odd", "a/top"]
 
 
 def test_an_empty_context():

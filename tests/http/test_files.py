@@ -159,7 +159,10 @@ async def test_the_files_of_an_experiment(client: Client) -> None:
     body = {
         "config": "{name: u, entrypoint: x, searcher: {name: single, metric: loss}}",
         "activate": False,
-        "modelDefinition": [{"path": "page.html", "type": 48, "content": content, "mtime": "0", "mode": 420}],
+        "modelDefinition": [
+            {"path": "page.html", "type": 48, "content": content, "mtime": "0", "mode": 420},
+            {"path": "link", "type": 50, "content": "cGFnZS5odG1s", "mtime": "0", "mode": 420},
+        ],
     }
     made = (await client.ok("POST", "experiments", body))["experiment"]["id"]
     token = await client.token("admin")
@@ -168,7 +171,8 @@ async def test_the_files_of_an_experiment(client: Client) -> None:
     one = await client.get(f"/experiments/{made}/file/download?path=page.html")
     assert (one.status, one.text, one.headers["content-type"]) == (200, "<b>hi</b>", "application/octet-stream")
     assert one.headers["content-disposition"] == 'attachment; filename="page.html"'
-    for path in ("../../etc/passwd", "%2e%2e%2fetc/passwd", "%252e%252e%252fetc", "/etc/passwd", "", "none", "."):
-        assert (await client.get(f"/experiments/{made}/file/download?path={path}")).status in (400, 404), path
+    for path in ("../../etc/passwd", "%2e%2e%2fetc/passwd", "%252e%252e%252fetc", "/etc/passwd", "", "none", ".", "link"):
+        refused = await client.get(f"/experiments/{made}/file/download?path={path}")
+        assert (refused.status in (400, 404), set(refused.body)) == (True, {"message"}), path
     for target in ("999/model_def", "x/model_def", "999/file/download?path=a", f"{made}/file/download"):
         assert (await client.get(f"/experiments/{target}")).status in (400, 404), target

@@ -37,3 +37,12 @@ async def test_the_address_that_the_client_opens_leads_to_the_task(place: Place)
 async def test_other_addresses_are_not_found(place: Place, path: str) -> None:
     """For those who are logged in, too."""
     assert (await place.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["%2e%2e/docs.py", "%2e%2e%2fdocs.py", "..%2f..%2f__init__.py", "%252e%252e%252fdocs.py", "%2fetc%2fpasswd"],
+)
+async def test_the_files_of_pages_never_lead_out(place: Place, path: str) -> None:
+    """Only what lies in their folder is sent."""
+    assert (await place.get(f"/docs/static/{path}", None)).status_code == 404

@@ -29,7 +29,10 @@ class Entry:
 
 
 def pack(files: Iterable[ContextFile]) -> bytes:
-    """A tar.gz of the files, the same bytes for the same files. Raises Invalid for paths that lead outside and for too much."""
+    """A tar.gz of the files, the same bytes for the same files.
+
+    Raises Invalid for paths and links that lead outside, for what is neither file, directory nor link, and for too much.
+    """
     listed = list(files)
     size = sum(len(file.content) for file in listed)
     if size > LIMIT:
@@ -49,11 +52,19 @@ def _member(name: str, file: ContextFile) -> bytes:
     if file.type == ord("5"):
         return _header(name, file, tarfile.DIRTYPE)
     if file.type == ord("2"):
-        return _header(name, file, tarfile.SYMTYPE, link=file.content.decode("utf-8", "replace"))
+        return _header(name, file, tarfile.SYMTYPE, link=_checked_link(name, file.content.decode("utf-8", "replace")))
     if file.type not in (0, ord("0")):
         raise Invalid(f"context: {file.path[:200]!r} is neither a file, a directory nor a symbolic link")
     size = len(file.content)
     return _header(name, file, tarfile.REGTYPE, size=size) + file.content + bytes(-size % tarfile.BLOCKSIZE)
+
+
+def _checked_link(name: str, target: str) -> str:
+    """Where a link points, if that is inside; ways out through other links are found when the context is unpacked."""
+    end = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+    if not target or "\0" in target or target.startswith("/") or end.split("/")[0] == "..":
+        raise Invalid(f"context: {name[:200]!r} is a link to {target[:200]!r}, outside the context directory")
+    return target
 
 
 def _header(name: str, file: ContextFile, kind: bytes, *, size: int = 0, link: str = "") -> bytes:

@@ -164,8 +164,8 @@ def test_a_policy_keeps_what_it_says(world: World) -> None:
     assert world.waiting() == []
 
 
-def test_registered_ones_and_sources_stay(world: World) -> None:
-    """Nothing else stays when a policy keeps nothing; a folder that was removed by hand does not matter."""
+def test_registered_ones_and_sources_stay(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing else stays when a policy keeps nothing; a folder that was removed by hand is worth a warning, no more."""
     world.start(save_experiment_best=0, save_trial_best=0, save_trial_latest=0)
     world.register(world.add("registered", 1, 0.5))
     world.add("source", 2)
@@ -178,6 +178,35 @@ def test_registered_ones_and_sources_stay(world: World) -> None:
     world.do(lambda tx: run(tx, world.experiment, warm_start_checkpoint="source"))
     world.collect()
     assert world.states() == {"registered": "COMPLETED", "source": "COMPLETED", "plain": "DELETED", "by-hand": "DELETED"}
+    assert world.waiting() == []
+    told = [(record.levelname, record.getMessage()) for record in caplog.records if record.levelname != "INFO"]
+    assert told == [("WARNING", "checkpoint by-hand has no files in its storage any more")]
+
+
+def test_links_lead_the_removal_nowhere(world: World, tmp_path: Path) -> None:
+    """Neither in the place of a checkpoint's folder, nor inside it, nor in the place of TensorBoard's: nothing outside goes."""
+    world.start()
+    outside = tmp_path / "outside"
+    (outside / "dir").mkdir(parents=True)
+    (outside / "dir" / "w.bin").write_text("precious")
+    (outside / "trial").mkdir()
+    for uuid in ("whole", "inside", "part"):
+        world.add(uuid, 1)
+    (world.base / "whole").rename(tmp_path / "elsewhere")
+    (world.base / "whole").symlink_to(outside)
+    for uuid in ("inside", "part"):
+        (world.base / uuid / "dir").rename(tmp_path / f"dir of {uuid}")
+        (world.base / uuid / "dir").symlink_to(outside / "dir")
+    (world.base / "cluster" / "tensorboard" / "experiment").mkdir(parents=True)
+    (world.base / "cluster" / "tensorboard" / "experiment" / str(world.experiment)).symlink_to(outside)
+    world.do(checkpoints.remove, ["whole", "inside"])
+    world.do(checkpoints.remove, ["part"], ["dir/**", "dir/w.bin"])
+    world.do(checkpoints.remove_tensorboard, world.experiment, [1])
+    world.do(checkpoints.remove_tensorboard, world.experiment)
+    world.work()
+    assert world.states() == {"whole": "DELETED", "inside": "DELETED", "part": "PARTIALLY_DELETED"}
+    assert {str(path.relative_to(outside)) for path in outside.rglob("*")} == {"dir", "dir/w.bin", "trial"}
+    assert [path.name for path in (world.base / "cluster" / "tensorboard" / "experiment").iterdir()] == []
 
 
 def test_one_registered_after_the_decision_stays(world: World) -> None:
