@@ -6,6 +6,8 @@ STAMP := $(VENV)/.ready
 TORCH_VENV := .venv-torch
 TORCH ?= torch==2.13.0
 PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+SPREAD := -n $(WORKERS) --dist loadfile
 QUICK := not torch and not browser and not slow
 STORED := tests/store tests/engine tests/api tests/http tests/contract
 
@@ -43,12 +45,12 @@ format: $(STAMP) ## bring the code into the common form
 
 test: $(STAMP) check ## the checks and the tests that need no PyTorch or browser, on SQLite; kills at random are `make recovery`
 	@$(PYTEST) -m "$(QUICK)" tests/e2e > .e2e.log 2>&1 & e2e=$$!; trap "kill $$e2e 2>/dev/null" INT TERM; \
-	$(PYTEST) -m "$(QUICK)" --ignore tests/recovery --ignore tests/e2e tests; rest=$$?; \
+	$(PYTEST) $(SPREAD) -m "$(QUICK)" --ignore tests/recovery --ignore tests/e2e tests; rest=$$?; \
 	wait $$e2e; ends=$$?; echo "== tests/e2e, which wait more than they work and ran beside the others:"; cat .e2e.log; rm -f .e2e.log; \
 	exit $$((rest || ends))
 
 test-pg: $(STAMP) ## the suites of what is stored on a PostgreSQL of their own (Debian's package)
-	TEST_DATABASE=postgres $(PYTEST) -m "not torch and not browser" $(STORED)
+	TEST_DATABASE=postgres $(PYTEST) $(SPREAD) -m "not torch and not browser" $(STORED)
 
 test-slow: $(STAMP) ## tests that take minutes: a server that is away for longer than any usual retry (OUTAGE_SECONDS=720)
 	$(PYTEST) -m "slow and not torch and not browser" --timeout 3600 tests

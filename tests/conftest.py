@@ -1,5 +1,6 @@
 """Fixtures that several rooms share."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,6 +59,16 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
     with databases.opened(tmp_path_factory.mktemp("stores"), seed) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """What a test sets for all loggers ends with it: commands that run in this process set the level and the stream."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture

@@ -115,7 +115,9 @@ def test_what_would_leave_the_folder_is_refused(target: Path, members: list[tupl
     assert not os.path.exists("/tmp/undeterred-pwn")
 
 
-@pytest.mark.parametrize("data", [b"no archive", b"\x1f\x8b\x08 broken", archive(member("a", b"x" * 5000))[:-40]])
+@pytest.mark.parametrize(
+    "data", [b"no archive", b"\x1f\x8b\x08 broken", archive(member("a", b"x" * 5000))[:-40]], ids=["text", "header", "cut"]
+)
 def test_what_is_no_archive_is_refused(target: Path, data: bytes) -> None:
     """Garbage and a cut archive are the caller's mistake, told as one."""
     with pytest.raises(Invalid, match="archive"):

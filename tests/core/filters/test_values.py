@@ -108,7 +108,9 @@ def test_keys(name, key):
 
 
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=True) | st.text("ab.", max_size=3)
-trees = st.recursive(scalars | st.lists(scalars, max_size=3), lambda inner: st.dictionaries(st.text("ab", min_size=1), inner))
+trees = st.recursive(
+    scalars | st.lists(scalars, max_size=3), lambda inner: st.dictionaries(st.text("ab", min_size=1), inner), max_leaves=6
+)
 objects = st.dictionaries(st.text("ab", min_size=1, max_size=2), trees, max_size=4)
 
 

@@ -61,7 +61,7 @@ async def test_a_task_prints_and_ends_on_a_full_disk(small_disk: Path, tmp_path:
         (tmp_path / "stop").touch()
         task_gone = f"/proc/{launcher_task(small_disk)}"
         await until(lambda: not os.path.exists(task_gone) or b"Z" in Path(task_gone, "stat").read_bytes(), "the end")
-        # Whether the blocks that were reserved for the output make room for the exit depends on the file system; lost it never is.
+        # Whether the blocks reserved for the output make room for the exit depends on the file system; lost it never is.
         assert (await launcher.status(handle)).state in (TaskState.RUNNING, TaskState.EXITED)
         (small_disk / "fill").unlink()
         status = await wait_end(launcher, handle)

@@ -1,6 +1,8 @@
 """The unmodified harness of `determined` as a local task."""
 
 import importlib.util
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +163,18 @@ async def test_two_trials_at_a_time_see_their_own_facts(tmp_path: Path) -> None:
             assert found[0] != found[1]
 
 
-async def test_the_harnesss_watch_over_workers_uses_a_private_socket(tmp_path: Path) -> None:
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name below it."""
+    with tempfile.TemporaryDirectory(prefix="u") as folder:
+        yield Path(folder)
+
+
+async def test_the_harnesss_watch_over_workers_uses_a_private_socket(short_folder: Path) -> None:
     """Its server and clients find each other, and tasks of two servers with the same ids could not collide."""
     address = "/tmp/pid_server-same.id.1"
-    worker = f"python3 -m determined.exec.pid_client {address} -- sh -c 'ls {tmp_path}/runs/c.1/tmp | wc -l; ls {address}'"
-    async with opened(tmp_path) as launcher:
+    worker = f"python3 -m determined.exec.pid_client {address} -- sh -c 'ls {short_folder}/runs/c.1/tmp | wc -l; ls {address}'"
+    async with opened(short_folder) as launcher:
         server = f"python3 -m determined.exec.pid_server --on-fail SIGTERM --on-exit WAIT {address} 1 -- {worker}; echo $?"
         _, lines = await run(launcher, shell("c.1", server))
         assert "1" in lines
