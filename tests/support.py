@@ -27,7 +27,7 @@ class Answer:
     @property
     def lines(self) -> list[Any]:
         """The items of a stream."""
-        return [json.loads(line)["result"] for line in self.text.splitlines() if line]
+        return [json.loads(line)["result"] for line in self.text.split("\n") if line]
 
     @property
     def error(self) -> dict[str, Any]:
