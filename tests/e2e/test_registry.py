@@ -60,8 +60,9 @@ def test_collection_keeps_the_registered_one_and_deletion_leaves_nothing(cluster
     size = sum(path.stat().st_size for path in (storage(cluster) / registered).rglob("*"))
     assert (shown["checkpointCount"], int(shown["checkpointSize"])) == (1, size)
     assert board(cluster, experiment)
-    cluster.det("experiment", "delete", str(experiment), "--yes", status=1)
-    cluster.det("checkpoint", "delete", registered, "--yes", status=1)
+    for what, which in (("experiment", str(experiment)), ("checkpoint", registered)):
+        status, _, error = cluster.det.run(what, "delete", which, "--yes")
+        assert (status, "'kept'" in error) == (1, True), error
     cluster.api("DELETE", "models/kept/versions/1")
     cluster.det("experiment", "delete", str(experiment), "--yes")
     cluster.until(lambda: experiments(cluster), lambda left: experiment not in left, "the deletion")
@@ -130,6 +131,10 @@ print(json.dumps(got))
     assert all("STATE_DELETED" in got[uuids[number]] for number in (0, 4))
     for number in (2, 3):
         assert (tmp_path / uuids[number] / "sub" / "weights.bin").read_bytes() == b"w" * 512 * (number + 1)
+    cluster.det("checkpoint", "download", uuids[3], "--output-dir", str(tmp_path / "by det"))
+    assert (tmp_path / "by det" / "step").read_text() == "4"
+    status, _, error = cluster.det.run("checkpoint", "download", uuids[0], "--output-dir", str(tmp_path / "deleted"))
+    assert (status, "STATE_DELETED" in error) == (1, True), error
 
 
 def test_models_by_every_name(cluster: Cluster) -> None:
@@ -138,8 +143,10 @@ def test_models_by_every_name(cluster: Cluster) -> None:
     assert cluster.wait(experiment)["state"] == "STATE_COMPLETED"
     (checkpoint,) = states(cluster, experiment)
     names = ["50%", "a%2Fb", "naïve 模型", "v.1", "1e3"]
-    made = f"print(json.dumps([client.create_model(name).model_id for name in {names!r}]))"
-    ids = dict(zip(names, sdk(cluster, made), strict=True))
+    for name in names[:3]:
+        cluster.det("model", "create", name)
+    sdk(cluster, f"print(json.dumps([client.create_model(name).model_id for name in {names[3:]!r}]))")
+    ids = {one["name"]: one["id"] for one in cluster.api("GET", "models")["models"] if one["name"] in names}
     found = f"print(json.dumps([[client.get_model(key).name for key in (name, one)] for name, one in {ids!r}.items()]))"
     assert sdk(cluster, found) == [[name, name] for name in names]
     assert set(names) <= {one["name"] for one in json.loads(cluster.det("model", "list", "--json"))}

@@ -110,7 +110,7 @@ def check_steady(server: Killed, experiment: int) -> None:
 
 
 def test_a_trial_needs_neither_its_owners_session_nor_the_server(server: Killed, tmp_path: Path) -> None:
-    """The owner's password is changed, the server stands still, dies, and finds all logins expired.
+    """The owner's password is changed, the owner logs out, the server stands still, dies, and finds all logins expired.
 
     Meanwhile: progress never falls, every place shows the same state. At the end: all is stored once, nothing waits.
     """
@@ -130,6 +130,7 @@ def test_a_trial_needs_neither_its_owners_session_nor_the_server(server: Killed,
     server.api("PATCH", f"users/{owner}", {"password": "Another1", "isHashed": False})
     with pytest.raises(AssertionError, match="401"):
         server.api("GET", "me", token=token)
+    det("user", "logout", DET_USER="owner", DET_PASS="Another1")
     assert set(views(server, det, experiment).values()) <= {"RUNNING", "ACTIVE"}
     assert queued(server) == ["SCHEDULED"]
     assert server.process is not None
