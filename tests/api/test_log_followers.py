@@ -12,7 +12,7 @@ from tests.api import unmanaged
 from tests.support import Client, Stream
 from undeterred.app import App
 
-FOLLOWERS = 300
+FOLLOWERS = 1000
 
 
 @contextlib.contextmanager

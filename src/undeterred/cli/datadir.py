@@ -12,6 +12,25 @@ from undeterred.base.errors import Busy, Invalid
 
 RECORD = "server.json"
 LOCK = "lock"
+MOUNTS = Path("/proc/self/mountinfo")
+NETWORK = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ceph",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "glusterfs",
+        "fuse.glusterfs",
+        "fuse.sshfs",
+    }
+)
+"""File systems of which several machines may hold a copy: SQLite's file gets broken there."""
 
 
 def locate(given: str | None) -> Path:
@@ -34,6 +53,34 @@ def prepare(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise Invalid(f"the data folder {folder} cannot be used: {error.strerror}") from None
+
+
+def network_file_system(folder: Path, mounts: str) -> str | None:
+    """The kind of network file system that a folder is on, None for others; `mounts` as in Linux's /proc/self/mountinfo."""
+    found, kind = "", ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        if len(fields) < 5 or not after:
+            continue
+        point = fields[4].encode().decode("unicode_escape").encode("latin-1").decode(errors="replace")  # blanks are \\040
+        if len(point) >= len(found) and folder.is_relative_to(point):
+            found, kind = point, after.split()[0]
+    return kind if kind in NETWORK else None
+
+
+def warn_of_network(folder: Path) -> str | None:
+    """A line for a folder where SQLite's file is in danger; None on a local disk, or where that cannot be told."""
+    try:
+        kind = network_file_system(folder, MOUNTS.read_text(errors="replace"))
+    except OSError:
+        return None
+    if kind is None:
+        return None
+    return (
+        f"WARNING: the data folder {folder} is on a network file system ({kind}), where SQLite's file may be damaged: "
+        "choose one on a local disk with --data-dir, or PostgreSQL with --db"
+    )
 
 
 class Lock:

@@ -116,6 +116,8 @@ def _announce(app: "App", settings: Settings, folder: Path, url: str) -> None:
     elif not opened.fresh and settings.security.initial_user_password is not None:
         print("The initial password is ignored: users exist already")
     print(f"Data folder {folder}")
+    if app.db.is_sqlite and (warning := datadir.warn_of_network(folder)) is not None:
+        print(warning)
     print(f"Undeterred is starting at {url}", flush=True)
 
 
