@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import tarfile
 from typing import Any
 
@@ -121,6 +122,8 @@ async def test_files_that_lead_out_are_refused(client: Client, entry: dict[str, 
         assert (answer.status, answer.error["reason"]) == (400, "InvalidArgument"), path
         assert repr(entry["path"]) in answer.error["error"]
         assert (await client.ok("GET", path))[path] == []
+    generic = {"config": json.dumps({"entrypoint": ["true"], **NO_SLOT}), "contextDirectory": [*FILES, entry]}
+    assert (await client.post("generic-tasks", generic)).error["code"] == 3
 
 
 async def test_rbac(client: Client) -> None:

@@ -64,6 +64,17 @@ async def test_a_role_counts_with_the_very_next_request(client: Client) -> None:
     assert (await client.post("groups", {"name": "b"}, user="ann")).error["code"] == 7
 
 
+async def test_an_access_token_may_do_what_its_owner_may_now(client: Client) -> None:
+    """Roles given and taken away after it was made count for it at once."""
+    ann = await make(client, "ann")
+    robot = f"token:{(await client.ok('POST', 'tokens', {'userId': ann}))['token']}"
+    assert (await client.post("groups", {"name": "a"}, user=robot)).error["code"] == 7
+    await give(client, CLUSTER_ADMIN, user=ann)
+    await client.ok("POST", "groups", {"name": "a"}, user=robot)
+    await client.ok("POST", "roles/remove-assignments", grant(CLUSTER_ADMIN, user=ann))
+    assert (await client.post("groups", {"name": "b"}, user=robot)).error["code"] == 7
+
+
 async def test_without_the_right_users_and_groups_are_not_changed(client: Client) -> None:
     """One's own names and password are; an editor of everything is no administrator of users."""
     ann = await make(client, "ann")
