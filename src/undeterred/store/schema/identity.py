@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from undeterred.store.schema.base import Json, Text, flag, id_column, number, ref, table, text, when
+from undeterred.store.schema.base import Text, flag, id_column, number, ref, table, text, when
 
 users = table(
     "users",
@@ -72,15 +72,4 @@ role_assignments = table(
     ref("group_id", "groups.id"),
     ref("workspace_id", "workspaces.id", required=False),  # NULL: everywhere
     sa.UniqueConstraint("group_id", "role_id", "workspace_id"),
-)
-
-audit_log = table(
-    "audit_log",
-    id_column(),
-    when("at", required=True),
-    sa.Column("user_id", sa.BigInteger),
-    text("operation", default=None),
-    text("target"),
-    text("outcome"),
-    sa.Column("detail", Json),
 )

@@ -25,19 +25,6 @@ def upgrade() -> None:
         sqlite_with_rowid=True,
     )
     op.create_table(
-        "audit_log",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("user_id", sa.BigInteger(), nullable=True),
-        sa.Column("operation", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("target", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), server_default="", nullable=False),
-        sa.Column("outcome", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), server_default="", nullable=False),
-        sa.Column("detail", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
-        sqlite_autoincrement=True,
-        sqlite_with_rowid=True,
-    )
-    op.create_table(
         "blobs",
         sa.Column("digest", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
@@ -1065,5 +1052,4 @@ def downgrade() -> None:
     op.drop_table("cluster_messages")
     op.drop_table("cluster")
     op.drop_table("blobs")
-    op.drop_table("audit_log")
     op.drop_table("agents")
