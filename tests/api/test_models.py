@@ -17,7 +17,7 @@ async def names(client: Client, user: str = "admin", **query: Any) -> list[str]:
 
 async def test_a_model_is_found_as_it_was_typed(client: Client) -> None:
     """By its name whatever it is made of, and by its number in the same place."""
-    for name in ("50%", "a%2Fb", "naïve 模型", "v.1", "1e3", "mod?n#o", "trailing ", "+5", "٣"):
+    for name in ("50%", "a%2Fb", "naïve 模型", "v.1", "1e3", "mod?n#o", "trailing ", "+5", "٣", "..."):
         made = await model(client, name)
         for path in (quote(name, safe=""), str(made)):
             found = (await client.ok("GET", f"/api/v1/models/{path}"))["model"]
@@ -26,7 +26,7 @@ async def test_a_model_is_found_as_it_was_typed(client: Client) -> None:
         assert (await client.get(f"/api/v1/models/{path}")).status == 404, path
 
 
-@pytest.mark.parametrize("name", ["", "  ", "123", "a/b", "a\\b", "a  b"])
+@pytest.mark.parametrize("name", ["", "  ", "123", "a/b", "a\\b", "a  b", ".", ".."])
 async def test_names_that_cannot_stand_in_a_path_are_refused(client: Client, name: str) -> None:
     """When a model is made and when it is renamed."""
     assert (await client.post("models", {"name": name})).status == 400

@@ -19,13 +19,13 @@ ACCEPTED = [
     (check_workspace_name, ["a", "x" * 80, "wörk/空 间", " a "]),
     (check_project_name, ["a", "x" * 80, "  "]),
     (check_experiment_name, ["a", "x" * 10_000, "\t🙂\n"]),
-    (check_model_name, ["50%", "a%2Fb", "naïve 模型", "v.1", "1e3", "mod g ", "mod?n#o", "①"]),
+    (check_model_name, ["50%", "a%2Fb", "naïve 模型", "v.1", "1e3", "mod g ", "mod?n#o", "①", "..."]),
 ]
 REFUSED = [
     (check_workspace_name, ["", "   ", "x" * 81]),
     (check_project_name, ["", "x" * 81]),
     (check_experiment_name, ["", " \n"]),
-    (check_model_name, ["", "  ", "123", "a/b", "a\\b", "a  b"]),
+    (check_model_name, ["", "  ", "123", "a/b", "a\\b", "a  b", ".", ".."]),
 ]
 
 

@@ -54,12 +54,15 @@ def check_experiment_name(name: str) -> None:
 def check_model_name(name: str) -> None:
     """Raises Invalid for a name that is blank, is a number (models are also found by id), or cannot stand in a path.
 
-    Slashes, backslashes and two blanks in a row are not allowed; blanks at an end are.
+    Slashes, backslashes and two blanks in a row are not allowed, nor are the names "." and "..", which clients take for steps
+    of a path; blanks at an end are.
     """
     if not name.strip():
         raise Invalid("the name of a model must not be blank")
     if name.isascii() and name.isdigit():
         raise Invalid(f'the name of a model must not be a number, as models are also found by number: "{name}"')
+    if name in (".", ".."):
+        raise Invalid(f'the name of a model must not be "{name}", which stands for a directory in a path')
     for part, what in (("/", "a slash"), ("\\", "a backslash"), ("  ", "two blanks in a row")):
         if part in name:
             raise Invalid(f'the name of a model must not hold {what}: "{name}"')
