@@ -1,6 +1,7 @@
 """The services that schedule, start, watch and end tasks, over a launcher whose tasks exist in memory."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from undeterred.engine.services.orphans import OrphanService
 from undeterred.engine.services.scheduler import SchedulerService
 from undeterred.engine.waiters import Waiters
 from undeterred.store import allocations as rows
+from undeterred.store import sessions as session_rows
 from undeterred.store.database import Database
+from undeterred.store.schema.base import metadata
 from undeterred.store.schema.identity import sessions
 from undeterred.store.schema.logs import task_logs
 
@@ -113,6 +116,19 @@ async def test_a_trial_runs_from_the_queue_to_its_end(site: Site) -> None:
     assert row.allocation_id == name
     assert await site.db.read(lambda tx: tx.rows(sessions.select().where(sessions.c.kind == "allocation"))) == []
     assert (await site.db.read(lambda tx: experiments.experiments.get(tx, experiment))).state == "COMPLETED"
+
+
+async def test_the_token_of_a_task_is_with_the_task_only(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the database nor the server's log has it in clear; with it the task is known."""
+    caplog.set_level(logging.DEBUG)
+    await site.make()
+    await site.passes()
+    (name,) = site.launcher.live()
+    token = site.launcher.tasks[name].spec.session_token
+    kept = await site.db.read(lambda tx: "".join(str(tx.rows(table.select())) for table in metadata.sorted_tables))
+    assert (name in kept, token in kept, token in caplog.text) == (True, False, False)
+    found = await site.db.read(lambda tx: session_rows.find(tx, token))
+    assert (found.kind, found.allocation_id) == ("allocation", name)
 
 
 async def test_slots_are_never_given_twice_and_the_queue_keeps_its_order(site: Site) -> None:
