@@ -45,7 +45,7 @@ class Stream:
         self._asked = False
 
     async def next(self) -> Any:
-        """The next item; None when the stream has ended."""
+        """The next item, None when the stream has ended; an error is {"error": ...}."""
         return await asyncio.wait_for(self._items.get(), 30)
 
     async def rest(self) -> list[Any]:
@@ -73,7 +73,8 @@ class Stream:
             assert message["status"] == 200, message
             return
         for line in message.get("body", b"").splitlines():
-            self._items.put_nowait(json.loads(line)["result"])
+            item = json.loads(line)
+            self._items.put_nowait(item.get("result", item))
         if not message.get("more_body"):
             self._items.put_nowait(None)
 

@@ -70,6 +70,10 @@ class Call:
         """Run a writing transaction; returns after its commit."""
         return await self.services.db.write(work)
 
+    async def go_on(self) -> None:
+        """Raises when the caller would not be let in any more: streams ask before they tell news."""
+        await self.services.identities.check(self.who)
+
     def forget_sessions(self, tx: Tx) -> None:
         """After this transaction commits nothing remembered of callers is used any more (a session, a user or a role changed)."""
         tx.after.append(self.services.identities.forget)

@@ -99,6 +99,7 @@ async def master_logs(call: Call, req: m.MasterLogsRequest) -> AsyncIterator[m.M
                 left = None if left is None else left - len(entries)
             elif req.follow:
                 await wait(event, None)
+                await call.go_on()
             else:
                 return
 

@@ -97,6 +97,8 @@ async def post_task_logs(call: Call, req: m.PostTaskLogsRequest) -> m.PostTaskLo
     if not req.logs:
         raise Invalid("logs: at least one line is required")
     task_id = req.logs[0].task_id
+    if not task_id:
+        raise Invalid("logs: the taskId of each line must say whose it is")
     if any(line.task_id != task_id for line in req.logs):
         raise Invalid("logs: all lines of one call must belong to one task")
     if any(isinstance(line.id, int) for line in req.logs):
@@ -221,6 +223,7 @@ async def _wait(call: Call, source: Source, event: asyncio.Event) -> None:
     """Wait for news. Who has waited long looks together with all others who follow the log, so that they share that look, too."""
     if not await wait(event, POLL_SECONDS):
         call.engine.waiters.wake(source.keys)
+    await call.go_on()
 
 
 async def _fields(call: Call, source: Source, *, follow: bool) -> AsyncIterator[dict[str, list[Any]]]:

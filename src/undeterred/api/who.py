@@ -11,6 +11,7 @@ from typing import Any
 
 from undeterred.base.clock import SECOND, Clock, Micros
 from undeterred.base.errors import Forbidden, Unauthenticated
+from undeterred.engine.sharing import Sharing
 from undeterred.store import sessions, users
 from undeterred.store.database import Database, Tx
 
@@ -55,6 +56,8 @@ class Identities:
         self._known: dict[str, tuple[Who, float]] = {}
         self._epoch = 0
         self._permits: dict[tuple[int, Hashable], float] = {}
+        self._checked: dict[int, float] = {}
+        self._looks = Sharing()
         self._lent: dict[str, tuple[Who, str | None]] = {}
         self._lendings = 0
 
@@ -84,6 +87,29 @@ class Identities:
         self._epoch += 1
         self._known.clear()
         self._permits.clear()
+        self._checked.clear()
+
+    async def check(self, who: Who) -> None:
+        """Raises Unauthenticated or Forbidden when the caller would not be let in any more; for calls that go on for long.
+
+        It looks once a second at most, and at once after `forget`. Calls of tasks end with their tasks.
+        """
+        if who.expires_at is not None and who.expires_at <= self._clock.now():
+            raise Unauthenticated("the session has expired; log in again")
+        if who.kind in TASK_KINDS or who.session_id < 0 or self._checked.get(who.session_id, 0.0) > self._clock.monotonic():
+            return
+        epoch = self._epoch
+        row = await self._looks.once(
+            (epoch, who.session_id), lambda: self._db.read(lambda tx: sessions.still(tx, who.session_id), quick=True)
+        )
+        if row is None or row.revoked:
+            raise Unauthenticated("the session has been ended; log in again")
+        if not row.active:
+            raise Forbidden(f"user {who.username} is not active")
+        if epoch == self._epoch:
+            if len(self._checked) >= self._limit:
+                self._checked.clear()
+            self._checked[who.session_id] = self._clock.monotonic() + KNOWN_SECONDS
 
     def permitted(self, who: Who, key: Hashable) -> bool:
         """Whether `permit` was called for this within the last second."""

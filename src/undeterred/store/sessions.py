@@ -40,6 +40,12 @@ def find(tx: Tx, token: str) -> Any | None:
     return _FIND.first(tx, hash=token_hash(token))
 
 
+def still(tx: Tx, session_id: int) -> Any | None:
+    """Whether a session is revoked and its user is active; None when it has been ended."""
+    query = sa.select(sessions.c.revoked, users.c.active).join(users, users.c.id == sessions.c.user_id)
+    return tx.row(query.where(sessions.c.id == session_id))
+
+
 def create(
     tx: Tx,
     user_id: int,

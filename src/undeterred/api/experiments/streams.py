@@ -128,6 +128,7 @@ async def _follow(call: Call, ids: Sequence[int], period: int, watch: Watch[D, R
                 return
             await _pause(call, ids, state, period or PERIOD)
             await wait(anything, POLL_SECONDS)
+            await call.go_on()
 
 
 async def _pause(call: Call, ids: Sequence[int], state: asyncio.Event, seconds: float) -> None:

@@ -75,3 +75,4 @@ async def _ended(call: Call, trial_id: int, experiment_id: int) -> None:
             if await call.read(lambda tx: trials.state(tx, trial_id)) in (*TERMINAL, None):
                 return
             await wait(event, POLL_SECONDS)
+            await call.go_on()
