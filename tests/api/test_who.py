@@ -96,6 +96,30 @@ async def test_what_ends_elsewhere_is_noticed_within_a_second(db: Database, cloc
         await identities.who("t")
 
 
+async def test_a_long_call_ends_with_its_session(db: Database, clock: Hands) -> None:
+    """At its time, within a second when it was ended elsewhere, at once when it was ended here; calls of tasks go on."""
+    identities = Identities(db, clock)
+    for token in ("elsewhere", "here", "late"):
+        await session(db, token)
+    await session(db, "task", kind="allocation", lasts=None)
+    elsewhere, here, late, task = [await identities.who(token) for token in ("elsewhere", "here", "late", "task")]
+    for who in (elsewhere, here, late, task):
+        await identities.check(who)
+        await db.write(lambda tx, who=who: sessions.delete(tx, who.session_id) if who is not late else None)  # type: ignore[misc]
+    await identities.check(elsewhere)
+    clock.time += SECOND
+    with pytest.raises(Unauthenticated):
+        await identities.check(elsewhere)
+    identities.forget()
+    with pytest.raises(Unauthenticated):
+        await identities.check(here)
+    await identities.check(late)
+    clock.time += DAY
+    with pytest.raises(Unauthenticated):
+        await identities.check(late)
+    await identities.check(task)
+
+
 async def test_what_a_caller_was_allowed_is_remembered_for_a_second(db: Database, clock: Hands) -> None:
     """And not after anything changed about callers."""
     await session(db, "t")
