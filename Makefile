@@ -8,11 +8,13 @@ TORCH ?= torch==2.13.0
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadfile
+EXAMPLES ?= 60
+SEED ?= 1
 QUICK := not torch and not browser and not slow
 STORED := tests/store tests/engine tests/api tests/http tests/contract
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-pg test-slow test-torch test-browser conformance recovery recovery-long bench bench-search contract docs up build ci clean
+.PHONY: help setup demo check format test test-pg test-slow test-torch test-browser fuzz conformance recovery recovery-long bench bench-search contract docs up build ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -61,6 +63,9 @@ test-torch: $(STAMP) ## PyTorch trials with the real harness (its own environmen
 
 test-browser: $(STAMP) ## the playground in a real Chromium
 	$(PYTEST) -m browser tests
+
+fuzz: $(STAMP) ## send every operation what its description allows and what not: make fuzz EXAMPLES=60 SEED=1
+	@$(BIN)/python scripts/fuzz.py --examples $(EXAMPLES) --seed $(SEED)
 
 conformance: $(STAMP) ## play the recorded conversations against fresh servers, on SQLite and on PostgreSQL
 	@$(BIN)/python scripts/conformance.py --db sqlite --db postgres

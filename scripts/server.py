@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def running(data_dir: Path, *flags: str, port: int = 0, log: Path | None = None) -> Iterator[str]:
-    """The address of a fresh server; it is stopped at the end."""
-    command = [sys.executable, "-m", "undeterred", "up", "--port", str(port), "--data-dir", str(data_dir), *flags]
+def running(data_dir: Path, *flags: str, port: int = 0, log: Path | None = None, module: str = "undeterred") -> Iterator[str]:
+    """The address of a fresh server; it is stopped at the end. `module` is what understands `up`."""
+    command = [sys.executable, "-m", module, "up", "--port", str(port), "--data-dir", str(data_dir), *flags]
     errors = (log or data_dir.with_suffix(".log")).open("ab")
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:

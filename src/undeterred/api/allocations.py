@@ -190,8 +190,10 @@ async def _while_open(call: Call, allocation_id: str, meeting: Coroutine[Any, An
                 if row is None or row.state == allocations.ENDED:
                     raise Refused(f"allocation {allocation_id} is over")
                 change = asyncio.ensure_future(event.wait())
-                await asyncio.wait({task, change}, return_when=asyncio.FIRST_COMPLETED)
-                change.cancel()
+                try:
+                    await asyncio.wait({task, change}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    change.cancel()
                 if task.done():
                     return task.result()
         finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 from undeterred.base import ids, json
 from undeterred.base.clock import Micros
+from undeterred.base.errors import Refused
 from undeterred.core.lifecycle.allocation import AllocationState, Stop, advance, how_to_stop
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.engine import keys, logs
@@ -104,8 +105,8 @@ def running(tx: Tx, allocation_id: str, addresses: Sequence[str], ports: Mapping
 
 
 def ready(tx: Tx, allocation_id: str) -> None:
-    """It serves (notebooks and the like), or listens for preemption (trials)."""
-    row = allocations.locked(tx, allocation_id)
+    """It serves (notebooks and the like), or listens for preemption (trials). Raises Refused while it waits for slots."""
+    row = _placed(tx, allocation_id)
     if row.is_ready or row.state == _A.TERMINATED:
         return
     allocations.update(tx, allocation_id, is_ready=True, state=advance(_A(row.state), _A.RUNNING))
@@ -113,10 +114,18 @@ def ready(tx: Tx, allocation_id: str) -> None:
 
 
 def waiting(tx: Tx, allocation_id: str) -> None:
-    """It holds its slots and waits for something outside."""
-    row = allocations.locked(tx, allocation_id)
+    """It holds its slots and waits for something outside. Raises Refused while it waits for slots."""
+    row = _placed(tx, allocation_id)
     allocations.update(tx, allocation_id, state=advance(_A(row.state), _A.WAITING))
     tx.wake(keys.allocation(allocation_id), keys.task(row.task_id))
+
+
+def _placed(tx: Tx, allocation_id: str) -> Any:
+    """The row of an allocation that has a place, or had one: one that waits in the queue has no process that could tell this."""
+    row = allocations.locked(tx, allocation_id)
+    if row.state == _A.PENDING:
+        raise Refused(f"allocation {allocation_id} still waits for slots: nothing of it runs yet")
+    return row
 
 
 def acknowledge(tx: Tx, allocation_id: str) -> None:
