@@ -67,7 +67,7 @@ def test_collection_keeps_the_registered_one_and_deletion_leaves_nothing(cluster
     cluster.det("experiment", "delete", str(experiment), "--yes")
     cluster.until(lambda: experiments(cluster), lambda left: experiment not in left, "the deletion")
     assert not (storage(cluster) / registered).exists()
-    assert not board(cluster, experiment)
+    assert not list(storage(cluster).glob(f"*/tensorboard/experiment/{experiment}"))
 
 
 def test_deletion_takes_tensorboard_files_without_a_checkpoint(cluster: Cluster) -> None:
