@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench import crash  # noqa: E402
 from undeterred.base import json as canonical  # noqa: E402
 from undeterred.base.clock import SystemClock  # noqa: E402
 from undeterred.core.search import (  # noqa: E402
@@ -239,6 +240,7 @@ def page() -> str:
     mean, slow = pure()
     engine = stored()
     alone, helped = recovery()
+    server = crash.measured(10_000)
     fills = {at_once: filled(at_once) for at_once in (16, 64)}
     units = spent()
     lines = [
@@ -255,6 +257,7 @@ def page() -> str:
         f"| decision per event, 100,000 trials: mean / 99th percentile | {mean:.0f} / {slow:.0f} µs | 1,000 |",
         f"| decision, log row and progress per event in SQLite, 100 events a transaction | {engine:.0f} µs | 1,000 |",
         f"| recovery of a search of 10,000 trials from 22,000 log entries / with a snapshot | {alone:.2f} / {helped:.2f} s | 1 |",
+        server,
     ]
     for at_once, (over, each) in fills.items():
         lines.append(

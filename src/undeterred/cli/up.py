@@ -124,6 +124,8 @@ def _announce(app: "App", settings: Settings, folder: Path, url: str) -> None:
 async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int:
     import uvicorn
 
+    from undeterred.http.protocol import Protocol
+
     sys.setswitchinterval(0.0005)  # a busy worker thread must not make the event loop wait for 5 ms
     gc.collect()
     gc.freeze()  # what is there now stays; and with many live trials a full collection takes a third of a second
@@ -135,6 +137,7 @@ async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int
         app.asgi,
         log_config=None,
         access_log=False,
+        http=Protocol,
         lifespan="off",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
