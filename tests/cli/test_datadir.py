@@ -1,10 +1,12 @@
-"""The data folder: what it must not be on."""
+"""The data folder: what it must not be on, nor be called."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from undeterred.cli.datadir import network_file_system, warn_of_network
+from undeterred.base.errors import Invalid
+from undeterred.cli.datadir import network_file_system, prepare, warn_of_network
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -45,3 +47,13 @@ def test_a_warning_names_folder_kind_and_ways_out(tmp_path: Path, monkeypatch: p
     warning = warn_of_network(tmp_path / "data")
     assert warning is not None
     assert all(word in warning for word in (str(tmp_path / "data"), "nfs4", "--data-dir", "--db"))
+
+
+def test_a_folder_whose_path_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Before it is made; in words that any terminal can show. Letters of all languages are text."""
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    with pytest.raises(Invalid, match=r"d\\udcff.* is no text") as caught:
+        prepare(folder)
+    assert str(caught.value).isascii()
+    assert not folder.exists()
+    prepare(tmp_path / "d\u00e4t\u00e4 \U0001f389")

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,17 @@ def locate(given: str | None) -> Path:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, closed to others; raises Invalid naming the path when that fails."""
+    """Make the folder, closed to others; raises Invalid naming the path when that fails.
+
+    A path that is no text cannot be told to clients and tasks, who find checkpoints below it.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise Invalid(
+            f"the path of the data folder {str(folder)!a} is no text in the encoding of this locale "
+            f"({sys.getfilesystemencoding()}): choose another with --data-dir, or start with LC_ALL=C.UTF-8"
+        ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(PermissionError):  # the folder of somebody else who lets us write there
