@@ -1,6 +1,8 @@
 """The unmodified harness of `determined` as a local task."""
 
 import importlib.util
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,3 +189,26 @@ async def test_the_redirect_does_not_touch_other_programs(tmp_path: Path) -> Non
     async with opened(tmp_path) as launcher:
         _, lines = await run(launcher, shell("c.1", f"env -u UNDETERRED_RUN_DIR python -c '{program}'"))
         assert lines == ["/run/determined/info/trial.json"]
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A virtual environment without packages."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    return tmp_path / "bare"
+
+
+async def test_a_trial_without_the_harness_says_what_to_install(bare: Path, tmp_path: Path) -> None:
+    """Its log tells it, in an interpreter that lacks the package; after the installation the next one says nothing."""
+    site = next(bare.glob("lib/python*/site-packages"))
+    async with opened(tmp_path, python=str(bare / "bin/python")) as launcher:
+        for number, told in (("1", True), ("2", False)):
+            spec = make_trial("http://127.0.0.1:9", tmp_path / "storage", "pass", f"bare.{number}")
+            handle = await launcher.submit(spec)
+            await wait_end(launcher, handle)
+            lines = await texts(launcher, handle)
+            assert any("No module named 'determined'" in line for line in lines)
+            assert any("pip install 'undeterred[tasks]'" in line and str(site) in line for line in lines) is told
+            info = site / "determined-0.38.1.dist-info"
+            info.mkdir(exist_ok=True)
+            (info / "METADATA").write_text("Metadata-Version: 2.1\nName: determined\nVersion: 0.38.1\n")

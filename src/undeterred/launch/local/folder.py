@@ -84,7 +84,7 @@ def _fill(spec: LaunchSpec, ground: Ground, building: Path, run_dir: Path) -> No
         "env": build.environment(spec, place),
         "cwd": str(cwd),
         "grace_s": spec.grace_s,
-        "note": mapped.note(),
+        "note": "\n".join(line for line in (mapped.note(), _missing(spec, ground.base)) if line),
         "uid": who.uid,
         "gid": who.gid,
         "groups": who.groups,
@@ -93,6 +93,16 @@ def _fill(spec: LaunchSpec, ground: Ground, building: Path, run_dir: Path) -> No
         "slot_ids": [device.id for device in ground.devices],
     }
     records.write(building / records.SPEC, told)
+
+
+def _missing(spec: LaunchSpec, base: overlay.Base) -> str:
+    """A line for the log of a trial whose interpreter lacks the harness; its startup hook may install it."""
+    if spec.trial is None or base.determined is not None:
+        return ""
+    return (
+        f"WARNING: the package determined, which runs trials, is not installed in {', '.join(base.sites)}: "
+        "pip install 'undeterred[tasks]', or name an interpreter that has it with undeterred.task_python"
+    )
 
 
 def _place(ground: Ground, run_dir: Path, who: users.Identity) -> build.Place:

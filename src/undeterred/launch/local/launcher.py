@@ -219,11 +219,12 @@ class LocalLauncher:
 
     async def _prepare(self, spec: LaunchSpec, run_dir: Path) -> None:
         python = spec.python or self._settings.python
-        if python not in self._bases:
-            self._bases[python] = await asyncio.to_thread(overlay.inspect, python)
+        base = self._bases.get(python)
+        if base is None or base.determined is None:  # what lacks the harness may have got it since
+            base = self._bases[python] = await asyncio.to_thread(overlay.inspect, python)
         ground = folder.Ground(
             data_dir=self._runs.parent,
-            base=self._bases[python],
+            base=base,
             shim_source=_SHIM_SOURCE,
             inherited=self._settings.environment,
             language="en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
