@@ -192,16 +192,15 @@ async def test_the_redirect_does_not_touch_other_programs(tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Path:
-    """A virtual environment without packages."""
+def site(tmp_path: Path) -> Path:
+    """The folder for packages, empty, of a virtual environment."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
-    return tmp_path / "bare"
+    return next((tmp_path / "bare").glob("lib/python*/site-packages"))
 
 
-async def test_a_trial_without_the_harness_says_what_to_install(bare: Path, tmp_path: Path) -> None:
+async def test_a_trial_without_the_harness_says_what_to_install(site: Path, tmp_path: Path) -> None:
     """Its log tells it, in an interpreter that lacks the package; after the installation the next one says nothing."""
-    site = next(bare.glob("lib/python*/site-packages"))
-    async with opened(tmp_path, python=str(bare / "bin/python")) as launcher:
+    async with opened(tmp_path, python=str(tmp_path / "bare/bin/python")) as launcher:
         for number, told in (("1", True), ("2", False)):
             spec = make_trial("http://127.0.0.1:9", tmp_path / "storage", "pass", f"bare.{number}")
             handle = await launcher.submit(spec)
