@@ -140,3 +140,38 @@ async def test_a_text_is_kept_whole_or_refused(client: Client, made: Made, kind:
         whole = "".join("\ufffd" if 0xD800 <= ord(char) < 0xE000 else char for char in text)
         good = {whole, whole + "\n", whole.strip(), whole.replace("\0", ""), whole.replace("\0", r"\u0000")}
         assert good & await shown(client, where.format(**answer.body.get("experiment", {}))), (method, path, list(body))
+
+
+def contains(column: str) -> str:
+    """A filter of searches."""
+    location = "LOCATION_TYPE_RUN_METADATA" if column.startswith("metadata") else "LOCATION_TYPE_EXPERIMENT"
+    field = {"kind": "field", "columnName": column, "operator": "contains", "value": "模型 🎉", "location": location}
+    return json.dumps({"filterGroup": {"kind": "group", "conjunction": "and", "children": [field]}, "showArchived": True})
+
+
+async def test_a_text_is_found_by_any_of_its_characters(client: Client, made: Made) -> None:
+    """In every list that can be searched, beside others that are not it."""
+    await client.ok("PATCH", f"experiments/{made.experiment}", {"name": WORDS, "description": WORDS, "labels": [WORDS]})
+    await unmanaged.experiment(client)
+    await client.ok("POST", "models", {"name": WORDS, "description": WORDS, "labels": [WORDS]})
+    await client.ok("PATCH", f"workspaces/{made.workspace}", {"name": WORDS})
+    await client.ok("POST", f"runs/{made.trial}/metadata", {"metadata": {"m": WORDS}})
+    await client.ok("POST", "task/logs", {"logs": [{"taskId": made.task, "log": text} for text in ("other", WORDS, "last")]})
+    for path, key, queries in (
+        ("experiments", "experiments", ({"name": "🎉"}, {"description": "模型"}, {"labels": WORDS})),
+        ("models", "models", ({"name": "🎉"}, {"description": "سلام"}, {"labels": WORDS})),
+        ("workspaces", "workspaces", ({"name": WORDS.upper()}, {"nameCaseSensitive": WORDS})),
+    ):
+        for query in queries:
+            found = (await client.ok("GET", path, **query))[key]
+            assert [one["name"] for one in found] == [WORDS], (path, query)
+    for query in ({"searchText": "🎉"}, {"searchText": "模.{2}🎉 .", "enableRegex": "true"}):
+        assert [line["log"] for line in (await client.get(f"tasks/{made.task}/logs", **query)).lines] == [WORDS]
+    for column in ("name", "description", "tags"):
+        found = (await client.ok("POST", "experiments-search", {"filter": contains(column)}))["experiments"]
+        assert [one["experiment"]["id"] for one in found] == [made.experiment], column
+    for column in ("experimentName", "experimentDescription", "tags"):
+        found = (await client.ok("POST", "runs", {"filter": contains(column), "sort": "id=asc"}))["runs"]
+        assert {one["experiment"]["id"] for one in found} == {made.experiment}, column
+    (run,) = (await client.ok("POST", "runs", {"filter": contains("metadata.m")}))["runs"]
+    assert run["id"] == made.trial
