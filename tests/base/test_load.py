@@ -85,3 +85,15 @@ def test_wrong_values_name_their_key(text: str, says: str) -> None:
     with pytest.raises(Invalid) as caught:
         read(text)
     assert says in str(caught.value)
+
+
+def test_older_places_of_pools_and_scheduler_are_taken() -> None:
+    """Pools inside the resource manager, the scheduler at the top; the present places win."""
+    old = "scheduler: {type: fair_share}\nresource_manager: {type: agent, resource_pools: [{pool_name: a}]}\n"
+    settings = read(old)
+    assert settings.resource_pools == [{"pool_name": "a"}]
+    assert settings.resource_manager == {"type": "agent", "scheduler": {"type": "fair_share"}}
+    both = read(old + "resource_pools: [{pool_name: b}]\n")
+    assert both.resource_pools == [{"pool_name": "b"}]
+    kept = read("scheduler: {type: fair_share}\nresource_manager: {scheduler: {type: priority}}\n")
+    assert kept.resource_manager["scheduler"] == {"type": "priority"}

@@ -52,7 +52,16 @@ def load(
         raise Invalid(f"settings: undeterred.slots: {settings.undeterred.slots} is not 0 or more")
     if not 0 <= settings.port <= 65535:
         raise Invalid(f"settings: port: {settings.port} is not between 0 and 65535")
-    return settings
+    return _in_present_places(settings)
+
+
+def _in_present_places(settings: Settings) -> Settings:
+    """Older files name the scheduler at the top, and the pools inside the resource manager."""
+    manager = dict(settings.resource_manager)
+    pools = settings.resource_pools or manager.pop("resource_pools", None) or []
+    if settings.scheduler:
+        manager.setdefault("scheduler", settings.scheduler)
+    return msgspec.structs.replace(settings, resource_manager=manager, resource_pools=pools)
 
 
 def _apply_environment(tree: dict[str, Any], environment: Mapping[str, str], parse_yaml: Callable[[str], Any]) -> None:

@@ -16,6 +16,7 @@ from undeterred.core.config.mask import mask_experiment
 from undeterred.core.config.parse import parse_tree
 from undeterred.core.config.resolve import Early, Sources, early, resolve, validate_complete
 from undeterred.core.config.resolved import Resolved
+from undeterred.core.pools import Pool
 from undeterred.core.rights import Right
 from undeterred.engine import contexts, experiments, pools
 from undeterred.engine.experiments import NewExperiment
@@ -32,7 +33,7 @@ class Place:
 
     project_id: int
     workspace: Any
-    pool: pools.Pool
+    pool: Pool
     template: Mapping[str, Any] | None
     policies: tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
     """The cluster's and the workspace's."""
@@ -147,7 +148,7 @@ def _place(call: Call, tx: Tx, req: m.CreateExperimentRequest, submitted: Mappin
     place = Place(
         project_id=project.id,
         workspace=workspace,
-        pool=pools.choose(call.settings, wanted.pool, wanted.slots, workspace),
+        pool=pools.choose(call.engine.pools, wanted.pool, wanted.slots, workspace),
         template=template,
         policies=(policies.find(tx, None, "EXPERIMENT"), policies.find(tx, workspace.id, "EXPERIMENT")),
         warning=None,
@@ -206,7 +207,7 @@ def _new(
     )
 
 
-def _defaults(call: Call, pool: pools.Pool) -> Mapping[str, Any] | None:
+def _defaults(call: Call, pool: Pool) -> Mapping[str, Any] | None:
     """Task container defaults: the pool's over the cluster's."""
     merged = {**call.settings.task_container_defaults, **pool.task_container_defaults}
     return merged or None

@@ -13,6 +13,7 @@ from undeterred.base.ids import new_uuid, random_name
 from undeterred.core.config import policy
 from undeterred.core.config.ntsc import ResolvedTask, TaskKind, default_description, resolve_ntsc, wanted
 from undeterred.core.config.tcd import combine
+from undeterred.core.pools import Pool
 from undeterred.core.rights import Right
 from undeterred.engine import contexts, jobs, pools, tasks
 from undeterred.engine.tasks import Launch, NewTask
@@ -81,7 +82,7 @@ class Prepared:
     """A checked request, and where its task goes."""
 
     workspace: Any
-    pool: pools.Pool
+    pool: Pool
     resolved: ResolvedTask
     files: Sequence[m.File] = ()
     task_id: str = field(default_factory=new_uuid)
@@ -99,7 +100,7 @@ class Setup:
 @dataclass(frozen=True, slots=True)
 class _Place:
     workspace: Any
-    pool: pools.Pool
+    pool: Pool
     template: Mapping[str, Any] | None
     limits: policy.Constraints
 
@@ -142,7 +143,7 @@ def _place(call: Call, tx: Tx, kind: TaskKind, asked: Asked) -> _Place:
         raise Refused(f"workspace {workspace.name} is archived: nothing new can be made in it")
     template = json.loads(templates.get(tx, asked.template).config) if asked.template else asked.below
     ask = wanted(kind, asked.config)
-    pool = pools.choose(call.settings, ask.pool, ask.slots, workspace)
+    pool = pools.choose(call.engine.pools, ask.pool, ask.slots, workspace)
     excess = pools.exceeds(tx, pool, ask.slots, single_node=True)
     if excess:
         raise Invalid(excess)
