@@ -103,6 +103,22 @@ async def test_a_lock_held_by_another_program_is_waited_for(db: Database, tmp_pa
     assert await db.read(keys) == {"late"}
 
 
+@ONLY_SQLITE
+async def test_a_lock_of_another_program_never_stops_the_event_loop(db: Database, tmp_path: Path) -> None:
+    """A quick write is left to the writer's thread while somebody else holds the lock, and done after it."""
+    await db.write(put("first"), quick=True)
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = [asyncio.ensure_future(db.write(put(name), quick=True)) for name in ("a", "b")]
+    await asyncio.sleep(0.05)
+    assert not any(one.done() for one in writing)
+    assert await db.read(keys) == {"first"}
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.gather(*writing)
+    assert await db.read(keys) == {"first", "a", "b"}
+
+
 async def test_a_read_is_one_consistent_view(db: Database) -> None:
     """A write between two queries of one reading transaction is not seen by the second."""
     started, go_on = threading.Event(), threading.Event()

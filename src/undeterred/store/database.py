@@ -12,6 +12,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MAX_GROUP = 256
 """Transactions that share one commit at most."""
+_LOCK_POLL_S = 0.01
+"""Between two tries to get a lock that another process holds."""
 
 
 class Tx:
@@ -197,19 +200,22 @@ class Database:
     # --- SQLite: one thread, one commit for all that wait
 
     def _write_here(self, job: _Job) -> bool:
-        """Run a job in this thread, the event loop's; False when somebody writes or waits to."""
+        """Run a job in this thread, the event loop's; False when somebody writes or waits to, here or in another process."""
         if not self._queue.empty() or not self._writing.acquire(blocking=False):
             return False
         try:
-            if self._write_conn is None:
+            if self._write_conn is None or not dialect.begin_at_once(self._write_conn):
                 return False
-            self._commit_group(self._write_conn, [job], _finish)
+            self._commit_group(self._write_conn, [job], _finish, begun=True)
+        except sa.exc.OperationalError:
+            return False  # the writer's thread meets it, too, and answers it
         finally:
             self._writing.release()
         return True
 
     def _sqlite_writer(self) -> None:
         conn = self._write_conn = self._write_engine.connect()
+        dialect.never_wait(conn)
         try:
             while True:
                 job = self._queue.get()
@@ -234,9 +240,12 @@ class Database:
                 self._write_conn = None
                 conn.close()
 
-    def _commit_group(self, conn: sa.Connection, group: list[_Job], answer: "Callable[[list[_Job], AfterCommit], None]") -> None:
+    def _commit_group(
+        self, conn: sa.Connection, group: list[_Job], answer: "Callable[[list[_Job], AfterCommit], None]", *, begun: bool = False
+    ) -> None:
         try:
-            dialect.begin(conn, "write")
+            if not begun:
+                _begin(conn)
             for job in group:
                 self._run_in_savepoint(conn, job)
             dialect.command(conn, "COMMIT")
@@ -293,6 +302,15 @@ class Database:
         except BaseException:
             _rollback(conn)
             raise
+
+
+def _begin(conn: sa.Connection) -> None:
+    """SQLite: open a transaction for writing, after the lock of another process if need be; raises Busy after a long wait."""
+    end = time.monotonic() + dialect.BUSY_TIMEOUT_MS / 1000
+    while not dialect.begin_at_once(conn):
+        if time.monotonic() > end:
+            raise Busy("another program keeps the database locked; try again")
+        time.sleep(_LOCK_POLL_S)
 
 
 def _answer(group: Iterable[_Job], after_commit: AfterCommit) -> None:

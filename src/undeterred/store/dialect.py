@@ -115,6 +115,22 @@ def begin(connection: sa.Connection, mode: Literal["read", "write"]) -> None:
         command(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if mode == "read" else "BEGIN")
 
 
+def never_wait(connection: sa.Connection) -> None:
+    """SQLite: locks of other processes are told at once from now on; see `begin_at_once`."""
+    command(connection, "PRAGMA busy_timeout=0")
+
+
+def begin_at_once(connection: sa.Connection) -> bool:
+    """Open a transaction for writing on a connection that never waits; False while another process holds the lock."""
+    try:
+        begin(connection, "write")
+    except sa.exc.OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            return False
+        raise
+    return True
+
+
 def command(connection: sa.Connection, text: str) -> None:
     """Run a command without parameters or rows, as `execute` does."""
     driver: Any = connection.connection.dbapi_connection
