@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Collection
 
 from undeterred.api.call import Call
-from undeterred.base.errors import Busy, Failure, NotFound, Unauthenticated
+from undeterred.base.errors import Busy, Failure, Forbidden, NotFound, Unauthenticated
 from undeterred.core.rights import Right
 from undeterred.engine.routes import Service, Stage
 from undeterred.store.database import Tx
@@ -40,6 +40,24 @@ async def admitted(call: Call, name: str, *, tokens: Collection[str] = (), refus
     return service
 
 
+async def lost(call: Call, name: str, service: Service, tokens: Collection[str]) -> Failure | None:
+    """Why somebody who was let in to `service` by `admitted` would not be let in any more; None while all is well.
+
+    For connections that go on for long. All those of a session share a look at it, which is good for a second; a service for
+    everyone and the own token of a notebook need no session. That the database does not answer now ends nothing.
+    """
+    if service.unauthenticated or is_own_token(service, tokens):
+        return None
+    try:
+        await call.go_on()
+        await call.permit(("proxy", service.task_id), _right(service), lambda tx: _permitted(call, tx, name, tokens, None))
+    except (Unauthenticated, Forbidden, NotFound) as failure:
+        return failure
+    except Busy:
+        pass  # asked again soon
+    return None
+
+
 async def address(call: Call, task_id: str) -> str:
     """Where a browser finds a task that the caller may see: its path with a notebook's token. Raises as `admitted` does."""
     service = await call.read(lambda tx: _permitted(call, tx, task_id, (), None))
@@ -59,7 +77,7 @@ def _permitted(call: Call, tx: Tx, name: str, tokens: Collection[str], refusal: 
         raise Unauthenticated("log in first")
     call.require(
         tx,
-        Right.VIEW_EXPERIMENT_ARTIFACTS if service.task_type == "TRIAL" else Right.VIEW_NSC,
+        _right(service),
         workspace=service.workspace_id,
         owner=service.owner_id,
         workspace_owner=service.workspace_owner,
@@ -67,6 +85,10 @@ def _permitted(call: Call, tx: Tx, name: str, tokens: Collection[str], refusal: 
         tasks=(service.task_id,),
     )
     return service
+
+
+def _right(service: Service) -> Right:
+    return Right.VIEW_EXPERIMENT_ARTIFACTS if service.task_type == "TRIAL" else Right.VIEW_NSC
 
 
 def is_own_token(service: Service, tokens: Collection[str]) -> bool:

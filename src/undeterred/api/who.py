@@ -24,6 +24,7 @@ KNOWN_SECONDS = 1.0
 LENT = 3600 * SECOND
 """How long a login lasts that could not be stored."""
 LENT_AT_MOST = 1000
+_ENDED = "the session has been ended; log in again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Identities:
         """
         if who.expires_at is not None and who.expires_at <= self._clock.now():
             raise Unauthenticated("the session has expired; log in again")
+        if who.session_id < 0 and all(lent.session_id != who.session_id for lent, _ in self._lent.values()):
+            raise Unauthenticated(_ENDED)
         if who.kind in TASK_KINDS or who.session_id < 0 or self._checked.get(who.session_id, 0.0) > self._clock.monotonic():
             return
         epoch = self._epoch
@@ -103,7 +106,7 @@ class Identities:
             (epoch, who.session_id), lambda: self._db.read(lambda tx: sessions.still(tx, who.session_id), quick=True)
         )
         if row is None or row.revoked:
-            raise Unauthenticated("the session has been ended; log in again")
+            raise Unauthenticated(_ENDED)
         if not row.active:
             raise Forbidden(f"user {who.username} is not active")
         if epoch == self._epoch:

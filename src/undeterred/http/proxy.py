@@ -45,6 +45,9 @@ class Proxy:
         except (Unreachable, h11.LocalProtocolError) as error:
             if not started.yes:  # afterwards there is nothing left to do but to break off
                 await self._door.unreachable(knock, passage.service, str(error))(scope, receive, send)
+        except Failure as failure:
+            if not started.yes:
+                await self._door.refuse(knock, failure)(scope, receive, send)
         finally:
             self._door.services.engine.routes.used(passage.service.task_id)
 
@@ -72,14 +75,16 @@ def _knock(scope: Scope) -> Knock:
 
 
 async def _pass_on(passage: Passage, scope: Scope, receive: Receive, send: Send) -> None:
-    """The whole exchange; ends early when the caller goes away."""
+    """The whole exchange; ends early when the caller goes away. Raises a Failure when it must not go on."""
     async with _exchange(passage) as exchange:
         headers, has_body = _framed(passage, scope["headers"])
         await exchange.ask(passage.method, passage.target, headers)
         inward = asyncio.create_task(_inward(exchange, receive, has_body=has_body))
         outward = asyncio.create_task(_outward(exchange, send))
         try:
-            await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
+            failure = await passage.until_end((inward, outward))
+            if failure is not None:
+                raise failure
             if outward.done():
                 outward.result()
         finally:

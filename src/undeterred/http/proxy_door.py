@@ -3,9 +3,11 @@
 `/proxy/<service>/...`, below the base path if there is one. A service is a task's id, or a task's id, a colon and a port.
 """
 
+import asyncio
+import functools
 import html
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -24,6 +26,8 @@ PREFIX = "/proxy/"
 _TASK_SCHEME = b"token "
 """How clients of a notebook send its own token in the Authorization header."""
 _RELOAD_S = 2
+_LOOK_S = 2.0
+"""How often is asked whether what goes on may still go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,15 @@ class Passage:
     method: str
     target: bytes
     headers: Headers
+    lost: Callable[[], Awaitable[Failure | None]]
+    """Why the caller would not be let through any more; None while all is well."""
+
+    async def until_end(self, flows: Collection["asyncio.Task[None]"]) -> Failure | None:
+        """Wait until one of the flows has ended, or until the caller has lost what it was let through for: then why."""
+        while not (await asyncio.wait(flows, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED))[0]:
+            if (failure := await self.lost()) is not None:
+                return failure
+        return None
 
 
 class Door:
@@ -72,11 +85,13 @@ class Door:
             refusal = failure
         tokens = _tokens(knock)
         call = Call(self.services, who, PREFIX)
-        service = await proxied.admitted(call, _service_name(path), tokens=tokens, refusal=refusal)
+        name = _service_name(path)
+        service = await proxied.admitted(call, name, tokens=tokens, refusal=refusal)
         authorization = first(knock.headers, b"authorization")
         own = authorization.startswith(_TASK_SCHEME) and proxied.is_own_token(service, (_after_scheme(authorization),))
         target = self._base.encode() + path + (b"?" + knock.query if knock.query else b"")
-        return Passage(service, knock.method, target, to_task(knock.headers, knock.caller, own_authorization=own))
+        headers = to_task(knock.headers, knock.caller, own_authorization=own)
+        return Passage(service, knock.method, target, headers, functools.partial(proxied.lost, call, name, service, tokens))
 
     def refuse(self, knock: Knock, failure: Failure) -> Response:
         """What is answered instead: JSON for programs, a page for people; a browser that is not logged in is sent to do so."""

@@ -13,21 +13,23 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from undeterred.engine.routes import Service
+from undeterred.http.proxy_door import Passage
 from undeterred.http.proxy_upstream import CHUNK, connect
 
 _LARGEST_FRAME = 16 * 1024 * 1024
 _LEAVE_S = 5.0
+_LONGEST_REASON = 120
+"""Characters of the text of a close frame; ours are ASCII."""
 _DATA = (Opcode.BINARY, Opcode.TEXT, Opcode.CONT)
 
 
-async def tunnel(service: Service, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def tunnel(passage: Passage, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Serve one connection whose request (`head`) is read. Raises Unreachable before anything was answered."""
-    far_reader, far_writer = await connect(service.address, service.port)
+    far_reader, far_writer = await connect(passage.service.address, passage.service.port)
     socket = _Socket(reader, writer)
     try:
         if await socket.greet(head):
-            await socket.carry(far_reader, far_writer)
+            await socket.carry(passage, far_reader, far_writer)
     finally:
         far_writer.close()  # after what is still on its way
 
@@ -49,12 +51,17 @@ class _Socket:
         await self._flush()
         return self._protocol.state is OPEN
 
-    async def carry(self, far_reader: asyncio.StreamReader, far_writer: asyncio.StreamWriter) -> None:
-        """Carry bytes both ways until one side ends, then say goodbye."""
+    async def carry(self, passage: Passage, far_reader: asyncio.StreamReader, far_writer: asyncio.StreamWriter) -> None:
+        """Carry bytes both ways until one side ends or the caller may not go on, then say goodbye."""
         inward, outward = asyncio.create_task(self._to_task(far_writer)), asyncio.create_task(self._to_caller(far_reader))
         try:
-            await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
-            await self._leave()
+            failure = await passage.until_end((inward, outward))
+            if failure is None:
+                await self._leave()
+            else:
+                outward.cancel()
+                far_writer.close()
+                await self._dismiss(str(failure))
             await asyncio.wait((inward,), timeout=_LEAVE_S)  # for the caller's goodbye
         except asyncio.CancelledError:
             await self._leave(CloseCode.GOING_AWAY)
@@ -88,9 +95,17 @@ class _Socket:
                 self._protocol.send_binary(data)
                 await self._flush()
 
-    async def _leave(self, code: int = CloseCode.NORMAL_CLOSURE) -> None:
+    async def _dismiss(self, why: str) -> None:
+        """Say goodbye to a caller who may not go on, and who need not listen."""
+        try:
+            async with asyncio.timeout(_LEAVE_S):
+                await self._leave(CloseCode.POLICY_VIOLATION, why[:_LONGEST_REASON])
+        except TimeoutError:
+            self._writer.transport.abort()
+
+    async def _leave(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         if self._protocol.state is OPEN:
-            self._protocol.send_close(code)
+            self._protocol.send_close(code, reason)
         with contextlib.suppress(OSError):
             await self._flush()
 

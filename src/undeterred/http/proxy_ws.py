@@ -79,7 +79,7 @@ class Upgraded(asyncio.StreamReaderProtocol):
             return
         try:
             if passage.service.tcp:
-                await tunnel(passage.service, head, reader, writer)
+                await tunnel(passage, head, reader, writer)
             else:
                 await _join(passage, knock.headers, reader, writer)
         except (Unreachable, h11.LocalProtocolError) as error:
@@ -112,7 +112,7 @@ async def _join(
         if isinstance(answer, h11.InformationalResponse):
             writer.write(_head_text(101, b"Switching Protocols", [*to_caller(answer.headers), *upgrade]))
             writer.write(exchange.left_over)
-            await both_ways(reader, writer, exchange.reader, exchange.writer)
+            await _both_ways(passage, reader, writer, exchange)
         else:
             await _refused(answer, exchange, writer)
     finally:
@@ -128,14 +128,17 @@ async def _refused(answer: h11.Response, exchange: Exchange, writer: asyncio.Str
             await writer.drain()
 
 
-async def both_ways(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, far_reader: asyncio.StreamReader, far_writer: asyncio.StreamWriter
-) -> None:
-    """Pass bytes on until both sides have ended; a side that goes on after the other's end has a few seconds for it."""
-    flows = {asyncio.create_task(_flow(reader, far_writer)), asyncio.create_task(_flow(far_reader, writer))}
+async def _both_ways(passage: Passage, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, exchange: Exchange) -> None:
+    """Pass bytes on until both sides have ended; a side that goes on after the other's end has a few seconds for it.
+
+    When the caller has lost what it was let through for both just end: only the two know where a frame begins.
+    """
+    flows = {asyncio.create_task(_flow(reader, exchange.writer)), asyncio.create_task(_flow(exchange.reader, writer))}
     try:
-        await asyncio.wait(flows, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait(flows, timeout=_AFTER_CLOSE_S)
+        if await passage.until_end(flows) is None:
+            await asyncio.wait(flows, timeout=_AFTER_CLOSE_S)
+        else:
+            writer.transport.abort()
     finally:
         for flow in flows:
             flow.cancel()
