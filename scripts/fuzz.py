@@ -27,6 +27,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts import postgres  # noqa: E402
 from scripts.server import running  # noqa: E402
 from tests.contract.fuzzing.drawing import MODES, Drawing  # noqa: E402
 from tests.contract.fuzzing.judging import Answer, Finding, Judge  # noqa: E402
@@ -54,14 +55,15 @@ NOISE = ("Traceback", " ERROR ", " CRITICAL ")
 class Fuzzing:
     """One server under fire."""
 
-    def __init__(self, url: str, data_dir: Path, document: dict[str, Any], only: list[str]) -> None:
+    def __init__(self, url: str, data_dir: Path, document: dict[str, Any], arguments: argparse.Namespace) -> None:
         self._data_dir = data_dir
         self._pid = json.loads((data_dir / "server.json").read_text())["pid"]
         self._send = OverSocket(url)
         self._drawing = Drawing(document)
         self._judge = Judge(document, self._drawing.operations)
-        self._token = ""
-        self.names = [name for name in sorted(self._drawing.operations) if not only or name in only]
+        self._arguments = arguments
+        self._tokens: dict[str, str] = {}
+        self.names = [name for name in sorted(self._drawing.operations) if not arguments.only or name in arguments.only]
         self.world = World(self._call)
         self.sent: collections.Counter[str] = collections.Counter()
         self.statuses: collections.Counter[int] = collections.Counter()
@@ -71,10 +73,12 @@ class Fuzzing:
         """What the others said, in the mode that is to reach deep."""
         self.findings: dict[tuple[str, str, str], list[Finding]] = {}
 
-    async def play(self, examples: int, seed: int, modes: list[str]) -> None:
+    async def play(self) -> None:
         """Send the examples of all operations, in rounds and in another order each time."""
-        random_ = random.Random(seed)
-        rounds = max(1, examples // ROUND)
+        random_ = random.Random(self._arguments.seed)
+        modes = self._arguments.mode or MODES
+        rounds = self._arguments.rounds or max(1, self._arguments.examples // ROUND)
+        each = self._arguments.examples / rounds / sum(SHARES[mode] for mode in modes)
         for number in range(rounds):
             random_.shuffle(self.names)
             for index, name in enumerate(self.names):
@@ -82,19 +86,23 @@ class Fuzzing:
                     await self._rescue()
                     await self.world.refresh()
                 for mode in modes:
-                    count = max(1, round(examples * SHARES[mode] / rounds))
-                    for request in self._drawing.requests(name, mode, count, seed * 1000 + number):
-                        await self._one(request)
+                    count = max(1, round(each * SHARES[mode]))
+                    await self._send_all(self._drawing.requests(name, mode, count, self._arguments.seed * 1000 + number))
                 if not await self._logged_in():
                     await self._rescue()
             print(f"round {number + 1} of {rounds}: {sum(self.sent.values())} sent, {len(self.findings)} found", flush=True)
 
+    async def _send_all(self, requests: list[Request]) -> None:
+        together = self._arguments.together
+        for first in range(0, len(requests), together):
+            await asyncio.gather(*(self._one(request) for request in requests[first : first + together]))
+
     async def _one(self, request: Request) -> None:
         request = self.world.filled(request)
-        answer = await self._send(with_token(request, self._token))
+        answer = await self._send(with_token(request, self._tokens[self._arguments.user]))
         if answer.status == 401 and not await self._logged_in():
             await self._rescue()
-            answer = await self._send(with_token(request, self._token))
+            answer = await self._send(with_token(request, self._tokens[self._arguments.user]))
         self.sent[request.mode] += 1
         self.statuses[answer.status] += 1
         if answer.status == 200:
@@ -106,26 +114,24 @@ class Fuzzing:
                 self.findings.setdefault(finding.key, []).append(finding)
 
     async def _logged_in(self) -> bool:
-        answer = await self._get("/api/v1/me")
-        return answer.status == 200
-
-    async def _get(self, target: str) -> Answer:
-        return await self._send(Request("", "GET", target, headers=(("authorization", f"Bearer {self._token}"),)))
+        tokens = {self._tokens["admin"], self._tokens[self._arguments.user]}
+        answers = [await self._send(with_token(Request("", "GET", "/api/v1/me"), token)) for token in tokens]
+        return all(answer.status == 200 for answer in answers)
 
     async def _rescue(self) -> None:
-        """A new login, whatever was done to the user."""
+        """New logins, whatever was done to the users."""
         (self._data_dir / RESCUE).unlink(missing_ok=True)
         os.kill(self._pid, signal.SIGUSR1)
         for _ in range(200):
             if (self._data_dir / RESCUE).exists():
-                self._token = (self._data_dir / RESCUE).read_text()
+                self._tokens = json.loads((self._data_dir / RESCUE).read_text())
                 return
             await asyncio.sleep(0.05)
         raise SystemExit("the server does not answer its signal any more")
 
     async def _call(self, method: str, path: str, body: Any) -> dict[str, Any]:
         content = None if body is None else json.dumps(body).encode()
-        headers = (("authorization", f"Bearer {self._token}"),)
+        headers = (("authorization", f"Bearer {self._tokens['admin']}"),)
         answer = await self._send(Request("", method, f"/api/v1/{path}", content, headers))
         if answer.status != 200:
             raise SystemExit(f"{method} {path}: {answer.status} {answer.body[:500]!r}")
@@ -141,6 +147,8 @@ def after(data_dir: Path, log: Path) -> list[str]:
     """What is wrong with the log and the database once the server has stopped."""
     lines = log.read_text(errors="replace").partition(SHUTDOWN)[0].splitlines()
     wrong = [f"log: {line}" for line in lines if any(word in line for word in NOISE)]
+    if not (data_dir / "undeterred.db").exists():
+        return wrong
     with sqlite3.connect(data_dir / "undeterred.db") as database:
         wrong += [f"database: {row[0]}" for row in database.execute("PRAGMA integrity_check") if row[0] != "ok"]
         wrong += [f"database: {row}" for row in database.execute("PRAGMA foreign_key_check")]
@@ -152,23 +160,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=60, help="for each operation (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, help="how often to go through all operations (default: once for 20 examples)")
     parser.add_argument("--only", action="append", default=[], help="an operation (may be repeated)")
     parser.add_argument("--mode", action="append", choices=MODES, help="a kind of requests (may be repeated; default all)")
+    parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite", help="postgres starts one of its own")
+    parser.add_argument("--rbac", action="store_true", help="a server where roles decide")
+    parser.add_argument("--user", choices=("admin", "member", "task"), default="admin", help="who sends (default %(default)s)")
+    parser.add_argument("--together", type=int, default=1, help="requests at the same time (default %(default)s)")
     parser.add_argument("--report", type=Path, help="a file for all findings in full")
     parser.add_argument("--write-corpus", action="store_true", help="only write the collection that `make test` sends")
     arguments = parser.parse_args()
     if arguments.write_corpus:
         return write_corpus(arguments.seed)
+    if arguments.db == "sqlite":
+        return fuzz(arguments, [])
+    with postgres.running() as server:
+        return fuzz(arguments, ["--db", server.create("fuzz")])
+
+
+def fuzz(arguments: argparse.Namespace, flags: list[str]) -> int:
+    """Start a server, play, look at what it left."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         data_dir, log, config = Path(folder, "data"), Path(folder, "server.log"), Path(folder, "master.yaml")
-        config.write_text("launch_error: false\n")
-        flags = ("--initial-password", "Determined1", "--config", str(config))
+        config.write_text("launch_error: false\n" + ("security: {authz: {type: rbac}}\n" if arguments.rbac else ""))
+        flags = [*flags, "--initial-password", "Determined1", "--config", str(config)]
         with running(data_dir, *flags, log=log, module="tests.contract.fuzzing.server") as url:
             with urllib.request.urlopen(f"{url}/api/v1/api.swagger.json") as served:
                 document = json.load(served)
-            fuzzing = Fuzzing(url, data_dir, document, arguments.only)
-            asyncio.run(fuzzing.play(arguments.examples, arguments.seed, arguments.mode or list(MODES)))
+            fuzzing = Fuzzing(url, data_dir, document, arguments)
+            asyncio.run(fuzzing.play())
         wrong = after(data_dir, log)
         if arguments.report:
             arguments.report.with_suffix(".log").write_text(log.read_text(errors="replace"))
@@ -192,15 +213,13 @@ def report(fuzzing: Fuzzing, wrong: list[str], file: Path | None, seconds: float
     print(text)
     for line, times in collections.Counter(re.sub(r"^(log: )\S+ \S+ ", r"\1", line) for line in wrong).items():
         print(f"[{times} times] {line}")
-    if file:
-        file.write_text(text + "\n" + "\n".join(wrong) + "\n")
     kinds = collections.Counter(same[0].kind for same in found)
     print(f"{sum(fuzzing.sent.values())} requests in {seconds:.0f} s: {dict(fuzzing.sent)}, statuses {dict(fuzzing.statuses)}")
     never = sorted(set(fuzzing.names) - fuzzing.reached)
-    print(f"{len(never)} of {len(fuzzing.names)} operations never answered 200; most often:")
-    for name in never:
-        for text, times in fuzzing.refusals[name].most_common(2):
-            print(f"  {name} {times} times: {text}")
+    why = "".join(f"{name}: {fuzzing.refusals[name].most_common(3)}\n" for name in never)
+    print(f"{len(never)} of {len(fuzzing.names)} operations never answered 200")
+    if file:
+        file.write_text(f"{text}\n" + "\n".join(wrong) + f"\n\nNever answered 200, and most often:\n{why}")
     print(f"found: {dict(kinds) or 'nothing'}")
     return 1 if found or wrong else 0
 

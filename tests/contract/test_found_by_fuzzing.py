@@ -26,12 +26,18 @@ class Found:
     part: str
 
 
+LIST_AS_TYPE = (
+    '{"filterGroup": {"kind": "group", "conjunction": "and", "children": [{"kind": "field", "columnName": "id", '
+    '"location": "LOCATION_TYPE_EXPERIMENT", "operator": "=", "type": [[]], "value": 1}]}, "showArchived": true}'
+)
 FOUND = (
     # It counted as running without a place: it never started, could not be shown or ended, and the watchdog stumbled over it.
     Found("POST", "allocations/{queued}.1/ready", {}, 400, "still waits for slots"),
     Found("POST", "allocations/{queued}.1/waiting", {}, 400, "still waits for slots"),
     Found("GET", "shells", None, 200, "{queued}"),
     Found("POST", "task/logs", {"logs": [{}]}, 400, "taskId"),
+    Found("POST", "experiments-search", {"filter": LIST_AS_TYPE}, 400, "unknown type"),
+    Found("POST", "runs", {"filter": LIST_AS_TYPE}, 400, "unknown type"),
 )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from tests.contract.fuzzing.known import BY_NAME, BY_SEGMENT, FREE, NUMBERS, TEXTS, TIMES, things
 
 Json = dict[str, Any]
+TELLING = ("trialIds", "ids", "metricName", "metricNames", "group", "startDate", "endDate", "timestampAfter", "timestampBefore")
+"""Parameters without which an operation refuses or shows little."""
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -39,13 +41,16 @@ def with_known_paths(document: Json) -> Json:
 
 
 def narrowed(document: Json, *, whole: bool = False) -> Json:
-    """The same with known values for every parameter and field; when `whole`, no field of a body is left out."""
+    """The same with known values for every parameter and field.
+
+    When `whole`, no field of a body is left out and no telling parameter.
+    """
     result = open_to_all(document)
     for path, item in result["paths"].items():
         for operation in item.values():
             for param in operation["parameters"]:
                 param["schema"] = _narrow(param["schema"], _meaning(param["name"], path))
-                param.pop("example", None)
+                param["required"] |= whole and param["name"] in TELLING
             if "requestBody" in operation:
                 content = operation["requestBody"]["content"]["application/json"]
                 content["schema"] = _narrow(content["schema"], "", whole=whole)

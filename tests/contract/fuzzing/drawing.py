@@ -13,11 +13,12 @@ from typing import Any
 
 import hypothesis
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
-from tests.contract.fuzzing.document import METHODS, narrowed, with_known_paths
+from tests.contract.fuzzing.document import METHODS, TELLING, narrowed, with_known_paths
 from tests.contract.fuzzing.request import Headers, Request, waits
 
 Json = dict[str, Any]
@@ -51,7 +52,7 @@ class Drawing:
 
     def requests(self, name: str, mode: str, count: int, seed: int) -> list[Request]:
         """At most `count` requests of a mode."""
-        if mode == "whole" and "requestBody" not in self.operations[name]:
+        if mode == "whole" and not self._has_whole(name):
             return []
         if mode == "raw":
             plain = [one for way in ("known", "whole") for one in self.requests(name, way, 1 + count // 4, seed)]
@@ -61,6 +62,10 @@ class Drawing:
             return half + self._drawn(self._free[name], name, "wrong", count // 2, seed + 1)
         source = {"known": self._known, "whole": self._whole, "free": self._free}[mode]
         return self._drawn(source[name], name, mode, count, seed)
+
+    def _has_whole(self, name: str) -> bool:
+        operation = self.operations[name]
+        return "requestBody" in operation or any(param["name"] in TELLING for param in operation["parameters"])
 
     def _drawn(self, operation: Any, name: str, mode: str, count: int, seed: int) -> list[Request]:
         if count == 0:
@@ -138,6 +143,11 @@ BODIES = (
     b'{"limit": ' + b"9" * 5000 + b"}",
     b"\0" * 100,
 )
+TEXTS = 0.7
+"""How often a text that carries an object is spoilt inside, where there is one."""
+KEYS = 0.1
+"""How often a key is spoilt instead of its value."""
+NAMES = ("", "\0", "a.b", "__class__", "$ref", "\ud800", "x" * 300, "name")
 VALUES: tuple[Any, ...] = (
     None,
     True,
@@ -145,6 +155,8 @@ VALUES: tuple[Any, ...] = (
     -1,
     1.5,
     2**31,
+    1e300,
+    1_000_000,
     2**63,
     2**64,
     10**400,
@@ -158,6 +170,7 @@ VALUES: tuple[Any, ...] = (
     {},
     [None],
     [[]],
+    ["x", "x"],
     {"": None},
     {"a": {"a": {"a": [1]}}},
     float("nan"),
@@ -226,14 +239,37 @@ def _raw(plain: list[Request], count: int, places: list[int], random_: random.Ra
 
 
 def _spoilt(body: bytes, random_: random.Random) -> bytes:
-    """The body with a wrong value somewhere inside."""
-    value = json.loads(body)
+    """The body with a wrong value somewhere inside, also inside of what it carries as text."""
+    return json.dumps(_spoilt_value(json.loads(body), random_)).encode("utf-8", "surrogatepass")
+
+
+def _spoilt_value(value: Any, random_: random.Random) -> Any:
     places = list(_places(value))
     if not places:
-        return json.dumps(random_.choice(VALUES)).encode()
+        return random_.choice(VALUES)
+    texts = [(holder, key) for holder, key in places if _carried(holder[key])]
+    if texts and random_.random() < TEXTS:
+        holder, key = random_.choice(texts)
+        holder[key] = json.dumps(_spoilt_value(_carried(holder[key]), random_))
+        return value
     holder, key = random_.choice(places)
-    holder[key] = random_.choice(VALUES)
-    return json.dumps(value).encode("utf-8", "surrogatepass")
+    if isinstance(holder, dict) and random_.random() < KEYS:
+        holder[random_.choice(NAMES)] = holder.pop(key)
+    else:
+        holder[key] = random_.choice(VALUES)
+    return value
+
+
+def _carried(value: Any) -> Any:
+    """What a text says as YAML or JSON, where that is an object."""
+    if not isinstance(value, str) or ":" not in value:
+        return None
+    try:
+        found = yaml.safe_load(value)
+        json.dumps(found)  # an alias may make it hold itself
+    except (yaml.YAMLError, ValueError, TypeError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

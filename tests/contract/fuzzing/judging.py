@@ -69,10 +69,10 @@ class Judge:
             return
         if answer.status == 501 and NO_SUCH_PATH in answer.body:
             return
+        documented = self._operations[request.operation]["responses"]
         if answer.status >= 500:
             yield "failure", f"status {answer.status}"
-        documented = self._operations[request.operation]["responses"]
-        if str(answer.status) not in documented:
+        elif str(answer.status) not in documented:
             yield "undocumented", f"status {answer.status}"
         if answer.content_type.partition(";")[0] != "application/json":
             yield "type", f"content type {answer.content_type!r}"

@@ -61,8 +61,8 @@ def fill(text: bytes, things: Mapping[str, list[str]]) -> bytes:
     return _PLACEHOLDER.sub(value, text)
 
 
-def things(*kinds: str, missing: bool = True) -> list[int]:
-    """Placeholders for things of these kinds, and a number that nothing has."""
+def things(*kinds: str, missing: bool = False) -> list[int]:
+    """Placeholders for things of these kinds, and when `missing` a number that nothing has."""
     return [placeholder(kind, number) for kind in kinds for number in range(EACH)] + ([999_999] if missing else [])
 
 
@@ -192,9 +192,9 @@ NUMBERS = [0, 1, 2, 3, 5, 100, -1, -2, 2**31 - 1, -(2**31)]
 
 _OF_EXPERIMENTS = ("experimentId", "experimentIds", "excludedExperimentIds", "ids", "forkedFrom", "parentId", "incl", "notIn")
 BY_NAME: dict[str, Sequence[Any]] = {
-    **dict.fromkeys(_OF_EXPERIMENTS, things("experiment", "ended", "search")),
+    **dict.fromkeys(_OF_EXPERIMENTS, things("experiment", "ended", "search", missing=True)),
     **dict.fromkeys(("trialId", "trialIds", "runId", "runIds"), things("trial")),
-    **dict.fromkeys(("projectId", "sourceProjectId", "destinationProjectId", "entityId"), (1, *things("project"))),
+    **dict.fromkeys(("projectId", "sourceProjectId", "destinationProjectId", "entityId"), (1, *things("project", missing=True))),
     **dict.fromkeys(("workspaceId", "workspaceIds", "scopeWorkspaceId", "destinationWorkspaceId"), (1, *things("workspace"))),
     **dict.fromkeys(("userId", "userIds", "addUsers", "removeUsers"), (1, 2, *things("user"))),
     **dict.fromkeys(("groupId", "addGroups", "removeGroups"), things("group")),
@@ -203,9 +203,9 @@ BY_NAME: dict[str, Sequence[Any]] = {
     **dict.fromkeys(("webhookId",), things("webhook")),
     "modelId": things("model"),
     "modelName": things("model name", "model"),
-    "name": [*things("model name", "template", "username", missing=False), *TEXTS],
+    "name": [*things("model name", "template", "username"), *TEXTS],
     **dict.fromkeys(("modelVersionNum", "modelVersion"), (1, 2, 3, 99)),
-    "taskId": things(*TASKS),
+    "taskId": things(*TASKS, missing=True),
     "commandId": things("command"),
     "notebookId": things("notebook"),
     "shellId": things("shell"),

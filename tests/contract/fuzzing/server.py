@@ -2,26 +2,31 @@
 
     python -m tests.contract.fuzzing.server up --port 0 --data-dir DIR ...     flags as of `undeterred up`
 
-On SIGUSR1 it makes user 1 an active administrator again and writes a new token of that user to `rescue` in its data folder,
-so that nothing a fuzzer does can lock it out.
+On SIGUSR1 it makes user 1 an active administrator again and writes new tokens to `rescue` in its data folder, so that nothing a
+fuzzer does can lock it out.
 """
 
 import asyncio
+import contextlib
+import json
 import signal
 from pathlib import Path
 
 from tests.engine.fakes import FakeLauncher
 from undeterred.app import App
+from undeterred.base.errors import Exists
 from undeterred.base.ids import new_secret
 from undeterred.base.settings import Settings
 from undeterred.cli import datadir, up
 from undeterred.cli.main import parser
 from undeterred.engine.launchers import Launchers
-from undeterred.store import sessions, users
+from undeterred.store import allocations, roles, sessions, users
 from undeterred.store.database import Tx
+from undeterred.store.schema.identity import groups
 
 RESCUE = "rescue"
 SLOTS = (2, 2)
+CLUSTER_ADMIN, EDITOR = 1, 5
 
 
 def make(settings: Settings, data_dir: Path, port: int | None = None) -> App:
@@ -29,17 +34,27 @@ def make(settings: Settings, data_dir: Path, port: int | None = None) -> App:
     return App(settings, data_dir, port, machines=Launchers({"default": FakeLauncher(SLOTS)}))
 
 
-async def rescue(app: App) -> str:
-    """A new token of user 1, who is an active administrator again."""
-    token = new_secret()
+async def rescue(app: App) -> dict[str, str]:
+    """New tokens: of user 1, who is an active administrator again, of user 2, an active member, and of a running task."""
+    tokens = {"admin": new_secret(), "member": new_secret(), "task": new_secret()}
 
     def work(tx: Tx) -> None:
         users.update(tx, 1, active=True, admin=True)
-        sessions.create(tx, 1, token)
+        users.update(tx, 2, active=True, admin=False)
+        for user, role in ((1, CLUSTER_ADMIN), (2, EDITOR)):
+            (own,) = tx.rows(groups.select().where(groups.c.user_id == user))
+            with contextlib.suppress(Exists):
+                roles.assign(tx, [roles.Assignment(own.id, role, None)])
+        sessions.create(tx, 1, tokens["admin"])
+        sessions.create(tx, 2, tokens["member"])
+        placed = allocations.in_states(tx, ("RUNNING",))
+        if placed:
+            name = placed[-1].id
+            sessions.create(tx, 1, tokens["task"], kind="allocation", allocation_id=name)
 
     await app.db.write(work)
     app.identities.forget()
-    return token
+    return tokens
 
 
 async def _serve(app: App, data_dir: Path, port: int) -> None:
@@ -48,7 +63,7 @@ async def _serve(app: App, data_dir: Path, port: int) -> None:
 
     async def write() -> None:
         part = data_dir / f"{RESCUE}.part"
-        part.write_text(await rescue(app))
+        part.write_text(json.dumps(await rescue(app)))
         part.rename(data_dir / RESCUE)
 
     def asked() -> None:

@@ -188,7 +188,7 @@ _DECLARED = {
 
 def _kind(column: Column, declared: Any, value: Any) -> Kind:
     """What is compared: what the column fixes, else what the filter declares, else what the value is."""
-    if declared is not None and declared not in _DECLARED:
+    if declared is not None and not (isinstance(declared, str) and declared in _DECLARED):
         raise Invalid(f"filter: unknown type {str(declared)[:64]!r}; types are {', '.join(_DECLARED)}")
     if column.kind is Kind.BOOLEAN and declared not in (None, "COLUMN_TYPE_UNSPECIFIED"):
         raise Invalid(f"filter: the type of {column.name!r} is COLUMN_TYPE_UNSPECIFIED, not {declared}")
