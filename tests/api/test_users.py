@@ -1,5 +1,6 @@
 """Users: listing, creating, changing, passwords, what a user keeps for itself."""
 
+import urllib.parse
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from tests.conftest import PASSWORD
 from tests.support import Client
 from undeterred.api import passwords
 from undeterred.app import App
+from undeterred.store import users
 from undeterred.store.schema.spaces import projects
 
 
@@ -89,6 +91,27 @@ async def test_names_are_unique_to_the_letter(client: Client) -> None:
     await make(client, "ANN")
     assert (await client.ok("GET", "users/ANN/by-username"))["user"]["username"] == "ANN"
     assert (await client.get("users/Ann/by-username")).status == 404
+
+
+async def test_a_user_is_found_by_name_whatever_its_name(client: Client) -> None:
+    """Names with characters that mean something in an address are found when these are escaped."""
+    for name in ("CORP\\ann", "a?b#c%2F", "... ", "a;b=c&d+e"):
+        made = await make(client, name)
+        path = f"users/{urllib.parse.quote(name, safe='')}/by-username"
+        assert (await client.ok("GET", path))["user"]["id"] == made, name
+
+
+async def test_a_name_that_no_path_can_hold_is_refused(client: Client, app: App) -> None:
+    """At creation and when a user is renamed; who has such a name keeps it, and everything of theirs can be changed by id."""
+    made = await make(client, "ann")
+    for name in ("a/b", ".", ".."):
+        assert "username must not" in (await client.post("users", {"user": {"username": name}})).error["error"]
+        assert (await client.call("PATCH", f"users/{made}", {"username": name})).error["code"] == 3
+    await app.db.write(lambda tx: users.update(tx, made, username="team/ann"))
+    changed = await client.ok("PATCH", f"users/{made}", {"username": "team/ann", "displayName": "Ann", "active": True})
+    assert (changed["user"]["username"], changed["user"]["displayName"]) == ("team/ann", "Ann")
+    assert "team/ann" in await names(client)
+    assert (await client.ok("PATCH", f"users/{made}", {"username": "ann2"}))["user"]["username"] == "ann2"
 
 
 async def test_only_administrators_create_users(client: Client) -> None:

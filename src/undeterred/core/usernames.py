@@ -1,4 +1,4 @@
-"""Which names a user may have."""
+"""Which names a user may have. Users who got theirs before a rule was made keep it."""
 
 from undeterred.base.errors import Invalid
 
@@ -9,13 +9,20 @@ MAX_LENGTH = 1_000
 
 
 def check_username(name: str) -> None:
-    """Raise `Invalid` unless `name` can be a user name: 1 to 1,000 printable ASCII characters, not all of them blank."""
+    """Raise `Invalid` unless `name` can be a user name: 1 to 1,000 printable ASCII characters, not all of them blank.
+
+    Users are also found by name in a path, so it holds no slash, and is not "." or "..", which clients take for steps of a path.
+    """
     if not name.strip():
         raise Invalid("username must not be empty")
     if len(name) > MAX_LENGTH:
         raise Invalid(f"username has {len(name)} characters; at most {MAX_LENGTH} are allowed")
     if not (name.isascii() and name.isprintable()):
         raise Invalid("username may hold printable ASCII characters only")
+    if "/" in name:
+        raise Invalid(f'username must not hold a slash, as users are also found by name in a path: "{name}"')
+    if name in (".", ".."):
+        raise Invalid(f'username must not be "{name}", which stands for a directory in a path')
 
 
 def check_new_username(name: str) -> None:
