@@ -23,6 +23,8 @@ TEXTS = {
 }
 REFUSED = re.compile("characters|must hold neither|invalid Unicode")
 """What refusals say."""
+PLAIN = ("experiments", "groups", "workspaces", "models", "tokens", "master")
+"""Where names, descriptions and the like are stored as they are, not within JSON."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,23 @@ async def test_a_text_is_kept_whole_or_refused(client: Client, made: Made, kind:
         whole = "".join("\ufffd" if 0xD800 <= ord(char) < 0xE000 else char for char in text)
         good = {whole, whole + "\n", whole.strip(), whole.replace("\0", ""), whole.replace("\0", r"\u0000")}
         assert good & await shown(client, where.format(**answer.body.get("experiment", {}))), (method, path, list(body))
+
+
+async def test_a_zero_is_dropped_whatever_the_database(client: Client, made: Made) -> None:
+    """From names and descriptions, as of old; JSON that a user gives (configurations, metadata) is kept as it is."""
+    for number in range(len(list(calls(made, "")))):
+        method, path, body, where = list(calls(made, f"{number} a\0b"))[number]
+        if path.startswith(PLAIN) and not {"metadata", "config"} & set(body):
+            await client.ok(method, path, body)
+            assert f"{number} ab" in await shown(client, where), path
+    user = await client.ok("PATCH", "users/2", {"displayName": "a\0b"})
+    assert user["user"]["displayName"] == (await client.ok("GET", "users/2"))["user"]["displayName"] == "ab"
+    config = json.dumps({"name": "a\0b"} | BASE)
+    experiment = (await client.ok("POST", "experiments", {"config": config}))["experiment"]["id"]
+    shown_again = (await client.ok("GET", f"experiments/{experiment}"))["experiment"]
+    assert (shown_again["name"], shown_again["config"]["name"]) == ("ab", "a\0b")
+    await client.ok("POST", f"runs/{made.trial}/metadata", {"metadata": {"k": "a\0b"}})
+    assert (await client.ok("GET", f"runs/{made.trial}/metadata"))["metadata"] == {"k": "a\0b"}
 
 
 def contains(column: str) -> str:

@@ -41,7 +41,7 @@ def make_engine(url: str, *, readonly: bool, durability: str = "normal") -> sa.E
         sa.event.listen(engine, "connect", lambda connection, _record: _prepare_sqlite(connection, readonly, durability))
     else:
         engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=8, pool_pre_ping=True)
-        sa.event.listen(engine, "before_cursor_execute", _drop_nul, retval=True)
+    sa.event.listen(engine, "before_cursor_execute", _drop_nul, retval=True)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -64,7 +64,7 @@ def _prepare_sqlite(connection: Any, readonly: bool, durability: str) -> None:
 
 
 def _drop_nul(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> tuple[str, Any]:
-    """PostgreSQL's texts hold no NUL, which a client may send: it is dropped."""
+    """PostgreSQL's texts hold no NUL, which a client may send: it is dropped, on SQLite too (but for the hot paths)."""
     return statement, without_nul(parameters)
 
 
