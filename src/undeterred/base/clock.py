@@ -45,7 +45,7 @@ class SystemClock:
 def to_text(micros: Micros) -> str:
     """RFC 3339 UTC with `Z` and 0, 3 or 6 fraction digits, as few groups as needed (`reference` of the wire: api conventions)."""
     seconds, fraction = divmod(micros, SECOND)
-    head = (_EPOCH + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    head = (_EPOCH + dt.timedelta(seconds=seconds)).isoformat()[:19]
     if not fraction:
         return head + "Z"
     if fraction % 1000:

@@ -25,9 +25,12 @@ def shown_state(row: Any, allocations: Iterable[str]) -> m.ExperimentState:
     return m.ExperimentState("STATE_" + word)
 
 
-def masked_config(text: str) -> msgspec.Raw:
-    """The stored configuration without its secrets; what holds none is passed through unparsed."""
-    parts = json.parts(text)
+def masked_config(text: str, parts: dict[str, msgspec.Raw] | None = None) -> msgspec.Raw:
+    """The stored configuration without its secrets; what holds none is passed through unparsed.
+
+    `parts` are those of `json.parts(text)`, if they are known already.
+    """
+    parts = json.parts(text) if parts is None else parts
     hiding = {
         name: json.loads(bytes(parts[name])) for name, hides in _HIDING.items() if name in parts and hides(bytes(parts[name]))
     }
@@ -47,9 +50,14 @@ _HIDING: dict[str, Callable[[bytes], bool]] = {
 
 
 def experiment_message(
-    row: Any, allocations: Iterable[str], *, trial_ids: Sequence[int] = (), config: bool = True
+    row: Any,
+    allocations: Iterable[str],
+    *,
+    trial_ids: Sequence[int] = (),
+    original_config: str = "",
+    parts: dict[str, msgspec.Raw] | None = None,
 ) -> m.Experiment:
-    """A row of `store.experiment_rows`."""
+    """A row of `store.experiment_rows`; `parts` as in `masked_config`."""
     return m.Experiment(
         id=row.id,
         description=row.description,
@@ -75,8 +83,8 @@ def experiment_message(
         workspace_id=row.workspace_id,
         workspace_name=row.workspace_name,
         parent_archived=row.project_archived or row.workspace_archived,
-        config=masked_config(row.config) if config else None,
-        original_config=getattr(row, "original_config", ""),
+        config=masked_config(row.config, parts),
+        original_config=original_config,
         project_owner_id=row.project_owner_id,
         checkpoint_size=Int64(row.checkpoint_size),
         checkpoint_count=row.checkpoint_count,
@@ -91,9 +99,10 @@ def listed_experiment(row: Any, allocations: Iterable[str], now: Micros) -> m.Ex
     Lists name the searcher and the hyperparameters apart, tell how long the experiment has taken, always show a name for the
     owner, and leave out the trials and the configuration as submitted.
     """
-    message = experiment_message(row, allocations)
+    parts = json.parts(row.config)
+    message = experiment_message(row, allocations, parts=parts)
     message.searcher_type, message.searcher_metric = row.searcher_name, row.searcher_metric
-    message.hyperparameters = json.parts(row.config).get("hyperparameters")
+    message.hyperparameters = parts.get("hyperparameters")
     message.display_name = row.display_name or row.username
     message.duration = seconds(row.start_time, row.end_time, now)
     message.model_definition_size = UNSET
@@ -110,4 +119,6 @@ def load_message(tx: Tx, experiment_id: int) -> m.Experiment:
     """One experiment with its trials, as `GetExperiment` and the calls that make or change one answer it."""
     row = experiment_rows.get(tx, experiment_id)
     allocations = experiment_rows.allocation_states(tx, [row.job_id]).get(row.job_id, []) if row.job_id else []
-    return experiment_message(row, allocations, trial_ids=experiment_rows.trial_ids(tx, experiment_id))
+    return experiment_message(
+        row, allocations, trial_ids=experiment_rows.trial_ids(tx, experiment_id), original_config=row.original_config
+    )
