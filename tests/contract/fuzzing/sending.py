@@ -18,7 +18,7 @@ PATIENCE = 0.3
 class InProcess:
     """Calls an ASGI application."""
 
-    def __init__(self, asgi: Any, patience: float = 0.05) -> None:
+    def __init__(self, asgi: Any, patience: float = 0.02) -> None:
         self._asgi = asgi
         self._patience = patience
 
@@ -43,7 +43,7 @@ class InProcess:
         done, _ = await asyncio.wait([task], timeout=limit)
         if not done:
             gone.set()
-            done, _ = await asyncio.wait([task], timeout=0.5 if request.waits else SECONDS)
+            done, _ = await asyncio.wait([task], timeout=0.1 if request.waits else SECONDS)
             if not done and request.waits:  # a wait that is no stream does not notice that its client has left
                 task.cancel()
                 await asyncio.wait([task])
