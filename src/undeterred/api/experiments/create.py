@@ -16,6 +16,7 @@ from undeterred.core.config.mask import mask_experiment
 from undeterred.core.config.parse import parse_tree
 from undeterred.core.config.resolve import Early, Sources, early, resolve, validate_complete
 from undeterred.core.config.resolved import Resolved
+from undeterred.core.config.tcd import combine
 from undeterred.core.pools import Pool
 from undeterred.core.rights import Right
 from undeterred.engine import contexts, experiments, pools
@@ -115,7 +116,7 @@ async def _prepare(call: Call, req: m.CreateExperimentRequest) -> tuple[Place, R
     sources = Sources(
         submitted=submitted,
         template=place.template,
-        task_container_defaults=_defaults(call, place.pool),
+        task_container_defaults=combine(call.settings.task_container_defaults, place.pool.task_container_defaults),
         workspace_storage=_loads(place.workspace.checkpoint_storage),
         master_storage=call.services.default_storage,
         pool_priority=place.pool.default_priority if place.pool.scheduler == "priority" else None,
@@ -205,12 +206,6 @@ def _new(
         template=str(req.template) if req.template else "",
         activate=req.activate,
     )
-
-
-def _defaults(call: Call, pool: Pool) -> Mapping[str, Any] | None:
-    """Task container defaults: the pool's over the cluster's."""
-    merged = {**call.settings.task_container_defaults, **pool.task_container_defaults}
-    return merged or None
 
 
 def _file(file: m.File) -> ContextFile:
