@@ -5,8 +5,6 @@ their first item before the headers are sent, so that an early failure has its r
 goes away.
 """
 
-import asyncio
-import contextlib
 import email.utils
 import logging
 import secrets
@@ -23,6 +21,7 @@ from undeterred.base.settings import SESSION_LIFETIME
 from undeterred.http.audit import Audit
 from undeterred.http.counters import Counters
 from undeterred.http.identity import COOKIE, identify
+from undeterred.http.streams import Gone, relay
 from undeterred.wire import codec as wire
 from undeterred.wire.codec import Codec, body_limit
 from undeterred.wire.faults import Fault, fault_of
@@ -100,7 +99,7 @@ class Dispatch:
                 out = wire.pretty(out)
             status = _status(answer)
             await _send(send, status, out, _cookie(scope, operation.id, answer))
-        except _Gone:
+        except Gone:
             return
         except Exception as error:
             fault = _fault(error, operation.id)
@@ -111,14 +110,10 @@ class Dispatch:
             self._audit.note(operation.id, method, caller, scope.get("client"), status)
 
 
-class _Gone(Exception):
-    """The client went away."""
-
-
 async def _read_body(receive: Receive, limit: int) -> bytes:
     first = await receive()
     if first["type"] == "http.disconnect":
-        raise _Gone
+        raise Gone
     body: bytes = first.get("body", b"")
     if not first.get("more_body"):
         if len(body) > limit:
@@ -128,7 +123,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Gone
+            raise Gone
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
@@ -143,40 +138,29 @@ def _too_large(limit: int) -> Invalid:
 
 
 async def _stream(items: AsyncIterator[msgspec.Struct], receive: Receive, send: Send) -> None:
-    gone = asyncio.ensure_future(_wait_gone(receive))
-    started, step = False, None
+    """Headers go with the first item, so that an early failure has its real status; a later one is an item of its own."""
+    started = False
+
+    async def begin() -> None:
+        nonlocal started
+        if not started:
+            started = True
+            await send({"type": "http.response.start", "status": 200, "headers": _BASE_HEADERS})
+
+    async def put(body: bytes) -> None:
+        await begin()
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
     try:
-        while True:
-            step = asyncio.ensure_future(anext(items, None))
-            await asyncio.wait((step, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not step.done():
-                raise _Gone
-            item = step.result()
-            if not started:
-                await send({"type": "http.response.start", "status": 200, "headers": _BASE_HEADERS})
-                started = True
-            if item is None:
-                break
-            await send({"type": "http.response.body", "body": wire.encode_item(item), "more_body": True})
-    except _Gone:
+        await relay(items, receive, put)
+        await begin()
+    except Gone:
         raise
     except Exception as error:
         if not started:
             raise
-        await send({"type": "http.response.body", "body": _fault(error, "stream").stream(), "more_body": True})
-    finally:
-        gone.cancel()
-        if step is not None and not step.done():
-            step.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await step
-        await items.aclose()  # type: ignore[attr-defined]
+        await put(_fault(error, "stream").stream())
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _wait_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _fault(error: Exception, where: str) -> Fault:
