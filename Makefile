@@ -74,7 +74,7 @@ recovery: $(STAMP) ## kill the real processes 20 times and compare what is store
 	RECOVERY_KILLS=20 $(PYTEST) -m "not slow" tests/recovery
 
 recovery-long: $(STAMP) ## the same a thousand times
-	RECOVERY_KILLS=1000 $(PYTEST) -m "not slow" --timeout 36000 tests/recovery
+	RECOVERY_KILLS=1000 $(PYTEST) -rP -m "not slow" --timeout 36000 tests/recovery
 
 bench: $(STAMP) ## load a running server; writes bench/RESULTS.md
 	@$(BIN)/python bench/run.py

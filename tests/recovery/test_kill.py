@@ -17,6 +17,9 @@ pytestmark = pytest.mark.e2e
 KILLS = int(os.environ.get("RECOVERY_KILLS", "4"))
 """How often the server is killed at random points; `make recovery` and `make recovery-long` set more."""
 
+TRIALS = max(8, KILLS // 2)
+"""Of each search: so many that they outlive the kills."""
+
 HARNESS = """
 import logging, time
 import determined as det
@@ -137,7 +140,7 @@ def test_searches_survive_many_deaths_of_the_server(server: Killed, tmp_path: Pa
 
 
 def _search(acked: Path, name: str) -> dict[str, Any]:
-    searcher: dict[str, Any] = {"name": name, "metric": "loss", "max_trials": 8, "max_concurrent_trials": 3}
+    searcher: dict[str, Any] = {"name": name, "metric": "loss", "max_trials": TRIALS, "max_concurrent_trials": 3}
     if name == "async_halving":
         searcher |= {"num_rungs": 2, "divisor": 2, "max_time": 8, "time_metric": "t"}
     return {
@@ -153,9 +156,9 @@ def _search(acked: Path, name: str) -> dict[str, Any]:
 
 def _check_trials(server: Killed, experiment: int, acked: Path) -> None:
     trials = server.rows("SELECT id, request_id, state, restarts FROM runs WHERE experiment_id = ? ORDER BY id", experiment)
-    assert len(trials) == 8
+    assert len(trials) == TRIALS
     assert {(state, restarts) for _, _, state, restarts in trials} == {("COMPLETED", 0)}
-    assert len({request_id for _, request_id, _, _ in trials}) == 8
+    assert len({request_id for _, request_id, _, _ in trials}) == TRIALS
     events = [
         json.loads(row[0])
         for row in server.rows("SELECT event FROM search_events WHERE experiment_id = ? ORDER BY seq", experiment)
