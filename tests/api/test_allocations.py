@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.running import pretend, token_of
+from tests.api.running import end, pretend, token_of
 from tests.support import Client
 from undeterred.app import App
 from undeterred.engine import allocations
@@ -58,6 +58,15 @@ async def test_a_long_poll_ends_when_the_experiment_is_paused(task: Task) -> Non
     await task.call("POST", f"allocations/{task.allocation}/signals/ack_preemption")
     row = await task.app.db.read(lambda tx: rows.get(tx, task.allocation))
     assert row.preempt_acked_at is not None
+
+
+async def test_a_long_poll_ends_with_the_allocation(task: Task) -> None:
+    """Whoever still waits when the processes are gone is told to leave."""
+    waiting = asyncio.create_task(task.preempted(60))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await end(task.app, task.allocation)
+    assert await asyncio.wait_for(waiting, 30) is True
 
 
 async def test_a_task_that_has_not_asked_yet_is_killed_instead(task: Task) -> None:

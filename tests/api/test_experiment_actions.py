@@ -1,5 +1,6 @@
 """Actions on experiments, one by one and in bulk."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -123,6 +124,30 @@ async def test_bulk_actions_answer_for_each_id(client: Client) -> None:
     again = await client.ok("POST", "projects/1/experiments/archive", {"experimentIds": [one, two]})
     assert {result["error"] for result in archived["results"]} == {""}
     assert all(result["error"] for result in again["results"])
+
+
+async def test_each_action_in_bulk_does_what_it_does_to_one(client: Client) -> None:
+    """In the order of a life, by numbers and by filter; only who may delete one may delete many."""
+    path, two = "projects/1/experiments", [await create(client, "first"), await create(client, "second")]
+    first, second = two
+    for act, shown in (("activate", "QUEUED"), ("pause", "PAUSED"), ("activate", "QUEUED"), ("cancel", "CANCELED")):
+        answer = await client.ok("POST", f"{path}/{act}", {"experimentIds": two})
+        assert {one["id"]: one["error"] for one in answer["results"]} == dict.fromkeys(two, ""), act
+        assert [await state(client, one) for one in two] == [shown, shown]
+    for act, archived in (("archive", True), ("unarchive", False)):
+        await client.ok("POST", f"{path}/{act}", {"experimentIds": two})
+        shown_now = [(await client.ok("GET", f"experiments/{one}"))["experiment"]["archived"] for one in two]
+        assert shown_now == [archived, archived], act
+    live = await create(client, "third")
+    refused = await client.ok("DELETE", f"{path}/delete", {"experimentIds": [first, live]}, user="determined")
+    assert all(one["error"] for one in refused["results"])
+    answer = await client.ok("DELETE", f"{path}/delete", {"experimentIds": [first, live]})
+    assert {one["id"]: bool(one["error"]) for one in answer["results"]} == {first: False, live: True}
+    answer = await client.ok("DELETE", f"{path}/delete", {"filters": {"projectId": 1, "name": "second"}})
+    assert answer["results"] == [{"id": second, "error": ""}]
+    async with asyncio.timeout(30):
+        while [one["id"] for one in (await client.ok("GET", "experiments"))["experiments"]] != [live]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_an_experiment_of_another_project_is_an_error_item(client: Client) -> None:

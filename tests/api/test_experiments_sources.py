@@ -108,6 +108,30 @@ async def test_limits_of_policies_hold_for_new_experiments(client: Client) -> No
     assert (await resolved(client, CONFIG.replace("slots_per_trial: 0", "slots_per_trial: 2, priority: 50")))["max_restarts"] == 5
 
 
+async def test_a_pool_that_is_too_small_is_a_warning(client: Client) -> None:
+    """With `launch_error: false`; what needs no slots gives none."""
+    small, large = CONFIG, CONFIG.replace("slots_per_trial: 0", "slots_per_trial: 4")
+    for config, warnings in ((small, []), (large, ["LAUNCH_WARNING_CURRENT_SLOTS_EXCEEDED"])):
+        assert (await client.ok("POST", "experiments", {"config": config}))["warnings"] == warnings
+
+
+async def test_the_project_is_that_of_the_request_then_of_the_configuration_then_the_first(client: Client) -> None:
+    """Workspace and project are named together, and must be there."""
+    workspace = await worlds.workspace(client, "lab")
+    one, two = [(await worlds.project(client, workspace, name))["id"] for name in ("p", "q")]
+    named = CONFIG[:-1] + ", workspace: lab, project: p}"
+    for config, body, place in (
+        (CONFIG, {}, 1),
+        (named, {}, one),
+        (named, {"projectId": two}, two),
+        (named, {"projectId": 1}, one),
+    ):
+        made = await client.ok("POST", "experiments", {"config": config} | body)
+        assert made["experiment"]["projectId"] == place, (config, body)
+    for part, code in ((", workspace: lab}", 3), (", project: p}", 3), (", workspace: lab, project: none}", 5)):
+        assert (await client.post("experiments", {"config": CONFIG[:-1] + part})).error["code"] == code, part
+
+
 def files(answer: dict[str, Any]) -> list[str]:
     """Names in a context as it is downloaded."""
     with tarfile.open(fileobj=io.BytesIO(b64decode(answer["b64Tgz"]))) as archive:
