@@ -1,5 +1,6 @@
 """Deaths below the server: of a task's supervisor, of the task itself; and ordinary stops of the server."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from tests.recovery.support import Killed, task_processes
+from undeterred.shim import processes
+from undeterred.shim.record import write
 
 pytestmark = pytest.mark.e2e
 
@@ -42,9 +45,14 @@ def server(tmp_path: Path) -> Iterator[Killed]:
     killed.stop()
 
 
-def waiting(server: Killed) -> int:
+def submit(server: Killed, script: str, slots: int) -> int:
+    """Submit a script; the experiment's id."""
+    return server.submit(CONFIG | {"resources": {"slots_per_trial": slots}}, {"train.py": script})
+
+
+def waiting(server: Killed, slots: int = 1) -> int:
     """Submit the script and wait until its first run waits; the experiment's id."""
-    experiment = server.submit(CONFIG, {"train.py": SCRIPT})
+    experiment = submit(server, SCRIPT, slots)
     server.until(lambda: server.rows("SELECT 1 FROM task_logs WHERE text LIKE 'waiting%'"), "the first run", 60)
     return experiment
 
@@ -96,6 +104,47 @@ def test_both_die_while_the_server_is_away(server: Killed) -> None:
     server.start()
     assert end(server, experiment) == ("COMPLETED", 0, 2)
     assert task_processes(server.data_dir) == []
+
+
+def test_after_a_restart_of_the_machine_all_goes_on_in_its_order(server: Killed) -> None:
+    """What ran is lost and runs again for nothing; who has its old process ids now is left alone; the queue is what it was."""
+    first = waiting(server, slots=2)
+    order = [first, *(submit(server, f"print({number})", 2) for number in range(3))]
+    order.append(order.pop(1))
+    for experiment, priority in zip(order, (10, 20, 30, 40), strict=True):
+        job = server.api("GET", f"experiments/{experiment}")["experiment"]["jobId"]
+        server.api("POST", "job-queues", {"updates": [{"jobId": job, "priority": priority}]})
+    assert queue(server) == order
+    supervisor = record(server)["shim"]["pid"]
+    server.kill9()
+    os.kill(supervisor, signal.SIGKILL)  # first: it must not live to see the end of its task
+    for pid in task_processes(server.data_dir):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    stranger = subprocess.Popen(["sleep", "600"])
+    try:
+        (run_dir,) = (server.data_dir / "runs").iterdir()
+        told = json.loads((run_dir / "start.json").read_text())
+        alive = processes.look(stranger.pid)
+        assert alive is not None
+        same = {"pid": stranger.pid, "start": alive.start}
+        write(str(run_dir / "start.json"), told | {"boot_id": "another", "shim": same, "task": same})
+        server.start()
+        server.until(lambda: {server.state(one) for one in order} == {"COMPLETED"}, "the end of all", 90)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+    query = "SELECT runs.experiment_id FROM allocations JOIN run_tasks USING (task_id) JOIN runs ON runs.id = run_tasks.run_id"
+    started = [row[0] for row in server.rows(f"{query} ORDER BY allocations.start_time")]
+    assert started == [first, *order]
+    assert server.rows("SELECT restarts, run_number FROM runs ORDER BY id") == [(0, 2), (0, 1), (0, 1), (0, 1)]
+    assert outputs(server)[:4] == ["start of run 1", "waiting", "start of run 2", "end of run 2"]
+
+
+def queue(server: Killed) -> list[int]:
+    """Experiments in the order of the queue."""
+    return [int(job["full"]["entityId"]) for job in server.api("GET", "job-queues-v2")["jobs"]]
 
 
 def test_a_killed_trial_leaves_no_process(server: Killed) -> None:
