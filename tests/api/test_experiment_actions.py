@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.api.running import end, pretend
 from tests.support import Client
+from undeterred.app import App
 
 SINGLE = "{{name: {name}, entrypoint: python x.py, searcher: {{name: single, metric: loss}}, labels: [{label}], max_restarts: 0}}"
 
@@ -109,6 +111,41 @@ async def test_continue_refuses_what_it_cannot_do(client: Client) -> None:
     await client.ok("PATCH", "users/2", {"active": False})
     refused = await client.post("experiments/continue", {"id": experiment})
     assert (refused.error["code"], await state(client, experiment)) == (9, "CANCELED")
+
+
+SEARCHES = [
+    "{name: async_halving, metric: l, num_rungs: 2, max_trials: 2, max_time: 4, time_metric: t}",
+    "{name: adaptive_asha, metric: l, max_trials: 2, max_time: 4, time_metric: t}",
+    "{name: custom, metric: l}",
+]
+
+
+@pytest.mark.parametrize("searcher", SEARCHES)
+async def test_only_searches_without_early_stopping_are_continued(client: Client, searcher: str) -> None:
+    """The others would have to decide again what was decided; they stay as they ended."""
+    config = f"{{name: s, entrypoint: x, searcher: {searcher}}}"
+    experiment = (await client.ok("POST", "experiments", {"config": config, "activate": True}))["experiment"]["id"]
+    await client.ok("POST", f"experiments/{experiment}/kill")
+    assert await state(client, experiment) == "CANCELED"
+    assert (await client.post("experiments/continue", {"id": experiment})).error["code"] == 9
+    assert await state(client, experiment) == "CANCELED"
+
+
+async def test_a_continued_experiment_has_not_ended_and_a_completed_search_has_nothing_left(client: Client, app: App) -> None:
+    """Its end is forgotten and its progress begins anew; a random search whose trials are complete is refused."""
+    experiment = await create(client, activate=True)
+    await end(app, await pretend(app))
+    ended_one = (await client.ok("GET", f"experiments/{experiment}"))["experiment"]
+    assert (ended_one["state"], ended_one["progress"], ended_one["endTime"] is None) == ("STATE_COMPLETED", 1, False)
+    await client.ok("POST", "experiments/continue", {"id": experiment})
+    again = (await client.ok("GET", f"experiments/{experiment}"))["experiment"]
+    assert (again["state"], again["progress"], again["endTime"]) == ("STATE_QUEUED", 0, None)
+    await client.ok("POST", f"experiments/{experiment}/kill")
+    config = "{name: r, entrypoint: x, searcher: {name: random, metric: l, max_trials: 1}}"
+    search = (await client.ok("POST", "experiments", {"config": config, "activate": True}))["experiment"]["id"]
+    await end(app, await pretend(app))
+    assert await state(client, search) == "COMPLETED"
+    assert "nothing to continue" in (await client.post("experiments/continue", {"id": search})).error["error"]
 
 
 async def test_bulk_actions_answer_for_each_id(client: Client) -> None:
