@@ -34,7 +34,8 @@ def settings() -> Settings:
                 "pool_name": "default",
                 "scheduler": {"type": "priority", "default_priority": 8},
                 "task_container_defaults": {"environment_variables": ["A=pool"], "image": {"cpu": "pool"}},
-            }
+            },
+            {"pool_name": "second"},
         ],
     )
 
@@ -55,7 +56,7 @@ async def test_nine_sources_become_one_configuration(client: Client) -> None:
     project = (await worlds.project(client, workspace, "p"))["id"]
     both = {"invariant_config": {"description": "cluster"}}, {"invariant_config": {"description": "workspace", "debug": True}}
     for place, policy in zip(("global", f"workspaces/{workspace}"), both, strict=True):
-        await client.ok("PUT", f"config-policies/{place}/EXPERIMENT", {"configPolicies": json.dumps(policy)})
+        await fix(client, policy, place)
     template = {"max_restarts": 4, "name": "template", "labels": ["t"], "description": "t", "environment": {"image": "t"}}
     await client.ok("POST", "templates/t", {"name": "t", "config": template, "workspaceId": workspace})
     config = await resolved(client, CONFIG[:-1] + ", labels: [mine], debug: false}", template="t", projectId=project)
@@ -93,10 +94,47 @@ async def test_mistakes_of_a_template_are_told_beside_those_of_the_text(client: 
     assert (await client.ok("GET", "experiments"))["experiments"] == []
 
 
+async def fix(client: Client, policy: dict[str, Any], place: str = "global") -> None:
+    """Put a config policy for experiments."""
+    await client.ok("PUT", f"config-policies/{place}/EXPERIMENT", {"configPolicies": json.dumps(policy)})
+
+
+async def test_a_policy_may_choose_the_pool(client: Client) -> None:
+    """The job goes there, with the defaults of the pool that was asked for; one that does not exist is refused."""
+    await fix(client, {"invariant_config": {"resources": {"resource_pool": "second"}}})
+    made = await client.ok("POST", "experiments", {"config": CONFIG, "activate": True})
+    shown = (await client.ok("GET", f"experiments/{made['experiment']['id']}"))["experiment"]
+    assert (shown["resourcePool"], shown["config"]["resources"]["resource_pool"]) == ("second", "second")
+    assert shown["config"]["environment"]["image"]["cpu"] == "pool"
+    (job,) = (await client.ok("GET", "job-queues-v2", resourcePool="second"))["jobs"]
+    assert job["full"]["entityId"] == str(shown["id"])
+    await fix(client, {"invariant_config": {"resources": {"resource_pool": "none"}}})
+    assert "'none'" in (await client.post("experiments", {"config": CONFIG})).error["error"]
+
+
+async def test_policies_and_pools_hold_for_changes_with_which_one_goes_on(client: Client) -> None:
+    """What has become fixed wins; what is beyond a limit or has no pool is refused and changes nothing; as it was it goes on."""
+    experiment = (await client.ok("POST", "experiments", {"config": CONFIG}))["experiment"]["id"]
+    await client.ok("POST", f"experiments/{experiment}/kill")
+    limits = {"priority_limit": 5, "resources": {"max_slots": 2}}
+    await fix(client, {"invariant_config": {"max_restarts": 2}, "constraints": limits})
+    await fix(client, {"invariant_config": {"max_restarts": 1, "debug": True}}, "workspaces/1")
+    for text in ("{priority: 4}", "{slots_per_trial: 3}", "{max_slots: 3}", "{resource_pool: none}"):
+        body = {"id": experiment, "overrideConfig": f"resources: {text}"}
+        assert (await client.post("experiments/continue", body)).error["code"] == 3, text
+    answer = await client.ok("POST", "experiments/continue", {"id": experiment, "overrideConfig": "{max_restarts: 9, name: n}"})
+    config = answer["experiment"]["config"]
+    assert (config["max_restarts"], config["debug"], config["name"]) == (2, True, "n")
+    await client.ok("POST", f"experiments/{experiment}/kill")
+    await fix(client, {"invariant_config": {"searcher": {"name": "random", "max_trials": 2}}})
+    assert (await client.post("experiments/continue", {"id": experiment, "overrideConfig": "name: m"})).error["code"] == 3
+    await client.ok("POST", "experiments/continue", {"id": experiment})
+
+
 async def test_limits_of_policies_hold_for_new_experiments(client: Client) -> None:
     """Of the cluster and of the workspace; also when nothing is to be stored. What fits is taken."""
     limits = {"constraints": {"priority_limit": 40, "resources": {"max_slots": 2}}}
-    await client.ok("PUT", "config-policies/workspaces/1/EXPERIMENT", {"configPolicies": json.dumps(limits)})
+    await fix(client, limits, "workspaces/1")
     for resources in (
         "{slots_per_trial: 3, priority: 50}",
         "{slots_per_trial: 1, priority: 30}",

@@ -20,6 +20,14 @@ def choose(pools: Sequence[Pool], name: str, slots: int, workspace: Any) -> Pool
     return pool
 
 
+def check(tx: Tx, pool: Pool, slots: int, *, single_node: bool, strict: bool) -> str | None:
+    """What `exceeds` says, as a warning; raises Invalid with it when that is to be an error (`strict`: setting launch_error)."""
+    warning = exceeds(tx, pool, slots, single_node=single_node)
+    if warning and strict:
+        raise Invalid(warning)
+    return warning
+
+
 def exceeds(tx: Tx, pool: Pool, slots: int, *, single_node: bool) -> str | None:
     """Why the pool, as it is now, can never hold a task of so many slots; None when it can."""
     if slots <= 0:

@@ -1,7 +1,7 @@
 """What users do to one experiment: activate, pause, cancel, kill, archive, delete, continue."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from undeterred.api.call import Call
@@ -9,13 +9,14 @@ from undeterred.api.operation import operation
 from undeterred.api.views.experiments import load_message
 from undeterred.base import json
 from undeterred.base.errors import Invalid, NotFound, Refused
+from undeterred.core.config import policy
 from undeterred.core.config.parse import parse_tree
 from undeterred.core.config.resolve import override
 from undeterred.core.lifecycle.experiment import DELETABLE, TERMINAL
 from undeterred.core.rights import Right
-from undeterred.engine import checkpoints
+from undeterred.engine import checkpoints, pools
 from undeterred.engine import experiments as lifecycle
-from undeterred.store import experiments, registered
+from undeterred.store import experiments, policies, registered, workspaces
 from undeterred.store.database import Tx
 from undeterred.wire import messages as m
 
@@ -94,13 +95,27 @@ async def continue_experiment(call: Call, req: m.ContinueExperimentRequest) -> m
         row = target(call, tx, req.id, Right.UPDATE_EXPERIMENT)
         if row.state not in TERMINAL and not row.unmanaged:
             raise Refused(f"experiment {row.id} is {row.state}; only an ended one can be continued")
-        config = override(json.loads(row.config), changes).config if changes else None
+        config = _changed(call, tx, row, changes) if changes else None
         lifecycle.continue_(tx, row.id, config)
         call.engine.flow.apply(tx)  # the answer shows the trials that run again
         return load_message(tx, row.id)
 
     message = await call.write(work)
     return m.ContinueExperimentResponse(experiment=message)
+
+
+def _changed(call: Call, tx: Tx, row: Any, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration with changes, which keep to the config policies and the pools as new experiments do; raises Invalid."""
+    server, own = policies.find(tx, None, "EXPERIMENT"), policies.find(tx, row.workspace_id, "EXPERIMENT")
+    fixed = {"global_invariant": policy.invariant(server), "workspace_invariant": policy.invariant(own)}
+    new = override(json.loads(row.config), changes, **fixed)
+    limits = policy.constraints(server, own)
+    policy.check_constraints(limits, slots=new.slots_per_trial, max_slots=new.max_slots, priority=new.priority)
+    asked, workspace = new.config["resources"]["resource_pool"], workspaces.get(tx, row.workspace_id)
+    pool = pools.choose(call.engine.pools, asked, new.slots_per_trial, workspace)
+    pools.check(tx, pool, new.slots_per_trial, single_node=new.single_node, strict=call.settings.launch_error)
+    new.config["resources"]["resource_pool"] = pool.name
+    return new.config
 
 
 def target(call: Call, tx: Tx, experiment_id: int, right: Right) -> Any:

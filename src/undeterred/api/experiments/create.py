@@ -134,7 +134,7 @@ async def _prepare(call: Call, req: m.CreateExperimentRequest) -> tuple[Place, R
     limits = policy.constraints(global_policy, workspace_policy)
     policy.check_constraints(limits, slots=resolved.slots_per_trial, max_slots=resolved.max_slots, priority=resolved.priority)
     if req.unmanaged is not True:
-        place = replace(place, pool_asked_for=resolved.config["resources"]["resource_pool"])
+        place = await call.read(lambda tx: _fitted(call, tx, place, resolved), quick=True)
         resolved.config["resources"]["resource_pool"] = place.pool.name
     return place, resolved
 
@@ -158,12 +158,16 @@ def _place(call: Call, tx: Tx, req: m.CreateExperimentRequest, submitted: Mappin
     _require(call, tx, place)
     if project.archived or workspace.archived:
         raise Refused(f"project {project.name} is archived: nothing new can be made in it")
-    if req.unmanaged is True:
-        return place
-    warning = pools.exceeds(tx, place.pool, wanted.slots, single_node=wanted.single_node)
-    if warning and call.settings.launch_error:
-        raise Invalid(warning)
-    return replace(place, warning=warning)
+    return place
+
+
+def _fitted(call: Call, tx: Tx, place: Place, resolved: Resolved) -> Place:
+    """The place with the pool that the resolved configuration leads to, which a policy may have changed."""
+    asked = resolved.config["resources"]["resource_pool"]
+    pool = pools.choose(call.engine.pools, asked, resolved.slots_per_trial, place.workspace)
+    strict = call.settings.launch_error
+    warning = pools.check(tx, pool, resolved.slots_per_trial, single_node=resolved.single_node, strict=strict)
+    return replace(place, pool=pool, pool_asked_for=asked, warning=warning)
 
 
 def _project(tx: Tx, req: m.CreateExperimentRequest, wanted: Early) -> Any:

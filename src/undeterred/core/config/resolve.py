@@ -15,7 +15,7 @@ from undeterred.core.config.checks import missing, read_layer
 from undeterred.core.config.defaults import fill
 from undeterred.core.config.hyperparameters import report_grid
 from undeterred.core.config.kinds import Field, Record, Tree
-from undeterred.core.config.merge import merge, merge_all
+from undeterred.core.config.merge import merge_all
 from undeterred.core.config.parse import parse_tree
 from undeterred.core.config.problems import (
     CONFIG,
@@ -129,8 +129,14 @@ def validate_complete(config: Mapping[str, Any], unmanaged: bool, extra_searcher
     problems.raise_if_any()
 
 
-def override(config: Mapping[str, Any], given: Mapping[str, Any]) -> Resolved:
-    """The configuration of an experiment that goes on with changes.
+def override(
+    config: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    global_invariant: Mapping[str, Any] | None = None,
+    workspace_invariant: Mapping[str, Any] | None = None,
+) -> Resolved:
+    """The configuration of an experiment that goes on with changes; what policies fix now wins over both.
 
     Only an experiment with a single trial takes changes; it must stay one, in its project. Raises Invalid with all mistakes.
     """
@@ -142,9 +148,12 @@ def override(config: Mapping[str, Any], given: Mapping[str, Any]) -> Resolved:
     for key in ("project", "workspace"):
         if key in changes:
             problems.add(f"{CONFIG}.{key}", "cannot be changed when an experiment goes on")
-    if changes.get("searcher", {}).get("name", "single") != "single":
+    workspace = read_layer(schema, workspace_invariant, WORKSPACE_POLICY, problems)
+    server = read_layer(schema, global_invariant, GLOBAL_POLICY, problems)
+    if any(layer.get("searcher", {}).get("name", "single") != "single" for layer in (server, workspace, changes)):
         problems.add(f"{CONFIG}.searcher.name", "must stay single when an experiment goes on")
-    merged = fill(schema, merge(schema, changes, read_layer(schema, config, CONFIG, problems)))
+    before = read_layer(schema, config, CONFIG, problems)
+    merged = fill(schema, merge_all(schema, [server, workspace, changes, before]))
     if not merged["name"] or not merged["name"].strip():
         merged["name"] = config["name"]
     _report_incomplete(schema, merged, problems, unmanaged=False, extra=frozenset())
