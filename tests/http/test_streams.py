@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from tests.conftest import PASSWORD
+from tests.support import Client as ApiClient
+from undeterred.app import App
 from undeterred.http.streams import AHEAD, Gone, relay
 from undeterred.wire.codec import encode_item
 from undeterred.wire.messages import TrialLogsResponse
@@ -123,3 +127,31 @@ async def test_who_leaves_ends_the_reading_at_once() -> None:
     with pytest.raises(Gone):
         await relaying
     assert closed
+
+
+async def test_a_call_that_is_ended_while_it_waits_is_answered(app: App) -> None:
+    """As a server that stops does it with long polls: the client is to ask again."""
+    sent: list[dict[str, Any]] = []
+    async with ApiClient.open(app.asgi, PASSWORD) as client:
+        token = await client.token("admin")
+
+    async def silence() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/v1/workspaces",
+        "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {token}".encode())],
+    }
+    call = asyncio.create_task(app.asgi(scope, silence, send))
+    await asyncio.sleep(0)
+    call.cancel()
+    await call
+    assert sent[0]["status"] == 503
+    assert "the server is stopping; ask again" in sent[1]["body"].decode()

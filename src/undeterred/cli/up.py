@@ -140,7 +140,7 @@ async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int
         http=Protocol,
         lifespan="off",
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=64 * 1024,
         server_header=False,
         ws=app.asgi.upgrades,  # type: ignore[arg-type]

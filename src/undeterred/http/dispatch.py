@@ -5,6 +5,7 @@ their first item before the headers are sent, so that an early failure has its r
 goes away.
 """
 
+import asyncio
 import email.utils
 import logging
 import secrets
@@ -16,7 +17,7 @@ import msgspec
 
 from undeterred.api.call import Call, Services
 from undeterred.api.operation import Handler, Needs
-from undeterred.base.errors import Broken, Failure, Forbidden, Invalid, Unauthenticated, Unsupported
+from undeterred.base.errors import Broken, Busy, Failure, Forbidden, Invalid, Unauthenticated, Unsupported
 from undeterred.base.settings import SESSION_LIFETIME
 from undeterred.http.audit import Audit
 from undeterred.http.counters import Counters
@@ -101,7 +102,7 @@ class Dispatch:
             await _send(send, status, out, _cookie(scope, operation.id, answer))
         except Gone:
             return
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             fault = _fault(error, operation.id)
             status = fault.status
             await _fail(send, fault, api=api, stream=stream, head=False)
@@ -156,16 +157,18 @@ async def _stream(items: AsyncIterator[msgspec.Struct], receive: Receive, send: 
         await begin()
     except Gone:
         raise
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
         if not started:
             raise
         await put(_fault(error, "stream").stream())
     await send({"type": "http.response.body", "body": b""})
 
 
-def _fault(error: Exception, where: str) -> Fault:
+def _fault(error: BaseException, where: str) -> Fault:
     if isinstance(error, Failure):
         return fault_of(error)
+    if isinstance(error, asyncio.CancelledError):  # by uvicorn, which waits for calls for a while when it stops
+        return fault_of(Busy("the server is stopping; ask again"))
     request_id = secrets.token_hex(6)
     log.error("request %s to %s failed", request_id, where, exc_info=error)
     return fault_of(Broken(f"internal error; the server's log has the details under {request_id}"))
