@@ -20,15 +20,15 @@ def level_of(level: Any) -> str:
 
 def pretty(row: Any) -> str:
     """`[time] container [rank=N] || LEVEL: text`: six digits of a second, eight characters of the container."""
-    moment = (_EPOCH + dt.timedelta(microseconds=row.time)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    moment = (_EPOCH + dt.timedelta(microseconds=row.time)).isoformat(timespec="microseconds")[:26] + "Z"
     container = row.container_id[:8] if row.container_id else " " * 8
     rank = "" if row.rank is None else f" [rank={row.rank}]"
     level = "" if row.level is None else f"{row.level}: "
     return f"[{moment}] {container}{rank} || {level}{row.text}"
 
 
-def _level(row: Any) -> m.LogLevel:
-    return m.LogLevel.LOG_LEVEL_UNSPECIFIED if row.level is None else m.LogLevel("LOG_LEVEL_" + row.level)
+_LEVELS = {level.removeprefix("LOG_LEVEL_"): level for level in m.LogLevel} | {None: m.LogLevel.LOG_LEVEL_UNSPECIFIED}
+"""By the stored word."""
 
 
 def task_line(row: Any) -> m.TaskLogsResponse:
@@ -37,7 +37,7 @@ def task_line(row: Any) -> m.TaskLogsResponse:
         id=str(row.id),
         timestamp=Timestamp(row.time),
         message=pretty(row),
-        level=_level(row),
+        level=_LEVELS[row.level],
         task_id=row.task_id,
         allocation_id=or_unset(row.allocation_id),
         agent_id=or_unset(row.agent_id),
@@ -55,7 +55,7 @@ def trial_line(row: Any, trial_id: int) -> m.TrialLogsResponse:
         id=str(row.id),
         timestamp=Timestamp(row.time),
         message=pretty(row),
-        level=_level(row),
+        level=_LEVELS[row.level],
         trial_id=trial_id,
         agent_id=or_unset(row.agent_id),
         container_id=or_unset(row.container_id),
