@@ -116,7 +116,9 @@ async def test_all_gather_waits_for_all_and_gives_all_the_same(task: Task) -> No
     waits = [asyncio.create_task(bring("a", 0)), asyncio.create_task(bring("b", 2))]
     await asyncio.sleep(1)  # both have arrived, also on a busy machine
     assert not any(one.done() for one in waits)
-    waits += [asyncio.create_task(bring("a", 1)), asyncio.create_task(bring("c", 3))]
+    waits.append(asyncio.create_task(bring("a", 1)))
+    await asyncio.sleep(1)  # likewise: the last one must not come before it
+    waits.append(asyncio.create_task(bring("c", 3)))
     answers = await asyncio.wait_for(asyncio.gather(*waits), 5)
     assert answers == [{"data": [{"v": 1}, {"v": 2}, {"v": 3}]}] * 4
 
