@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.launch.support import opened, processes_with, shell, shim_pid, start_program, start_time, texts, until, wait_end
 from undeterred.launch.launcher import TaskState
 from undeterred.launch.local import folder, records
+from undeterred.shim import processes
 
 SERVER = """
 import asyncio, sys
@@ -131,7 +132,9 @@ async def test_many_tasks_are_found_again(tmp_path: Path) -> None:
         lost = await launcher.submit(shell("lost.1", "sleep 600"))
         ended = await launcher.submit(shell("end.1", "true"))
         await wait_end(launcher, ended)
-        os.kill(shim_pid(tmp_path, "lost.1"), signal.SIGKILL)
+        killed = shim_pid(tmp_path, "lost.1")
+        os.kill(killed, signal.SIGKILL)
+        await until(lambda: processes.look(killed) is None, "the end of the supervisor")
         async with opened(tmp_path) as restarted:
             found = {name: status.state for name, _, status in await restarted.list_owned()}
             assert found == {"run.1": TaskState.RUNNING, "lost.1": TaskState.LOST, "end.1": TaskState.EXITED}
