@@ -4,9 +4,7 @@ The experiment is grown through the engine, without processes; then a real serve
 started again.
 """
 
-import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,9 +13,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from bench.run import PASSWORD, Server
+from bench.run import PASSWORD, Server, keep_bytecode
 from scripts.server import running
 from tests.engine.helpers import World
+from tests.recovery.support import free_port
 from undeterred.base.clock import SystemClock
 from undeterred.engine.reports import store_batch
 from undeterred.store import runs
@@ -36,13 +35,6 @@ hyperparameters:
   dropout: {type: double, minval: 0, maxval: 0.9}
 """
 FLAGS = ("--no-agent", "--initial-password", PASSWORD)
-
-
-def free_port() -> int:
-    """Tasks that run on expect the server where it was."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def grow(data_dir: Path, trials: int, port: int) -> int:
@@ -86,35 +78,33 @@ def _train(world: World, allocation_id: str, run: Any, number: int) -> None:
 
 
 def seconds_back(data_dir: Path, port: int, report_for: int | None) -> tuple[float, float]:
-    """Seconds from the start after a kill to the first answer, and to the answer to a validation, which the search has heard."""
+    """Seconds from a start to the first answer, and of a validation until the search has heard it; the server is then killed."""
     command = [sys.executable, "-m", "undeterred", "up", "--port", str(port), "--data-dir", str(data_dir), *FLAGS]
-    for turn in ("killed", "measured"):
-        begun = time.monotonic()
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert server.stdout is not None
-        url = next(line.split()[1] for line in server.stdout if line.startswith("Ready: "))
-        urllib.request.urlopen(f"{url}/api/v1/master", timeout=5).read()
-        first = time.monotonic() - begun
-        if turn == "measured":
-            client = Server(url)
-            asked = time.monotonic()
-            if report_for is not None:
-                inner = {"trialRunId": 1, "stepsCompleted": 99, "metrics": {"avgMetrics": {"loss": 1.0, "epochs": 1}}}
-                client.call("POST", f"/api/v1/trials/{report_for}/metrics", {"group": "validation", "metrics": inner})
-            heard = time.monotonic() - asked
-        server.send_signal(signal.SIGKILL)
-        server.wait()
+    begun = time.monotonic()
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    url = next(line.split()[1] for line in server.stdout if line.startswith("Ready: "))
+    urllib.request.urlopen(f"{url}/api/v1/master", timeout=5).read()
+    first = time.monotonic() - begun
+    client = Server(url)
+    asked = time.monotonic()
+    if report_for is not None:
+        inner = {"trialRunId": 1, "stepsCompleted": 99, "metrics": {"avgMetrics": {"loss": 1.0, "epochs": 1}}}
+        client.call("POST", f"/api/v1/trials/{report_for}/metrics", {"group": "validation", "metrics": inner})
+    heard = time.monotonic() - asked
+    server.send_signal(signal.SIGKILL)
+    server.wait()
     return first, heard
 
 
 def measured(trials: int) -> str:
     """A row of the table of bench/SEARCH.md."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a server's modules are compiled once, not at every start
+    keep_bytecode()
     with tempfile.TemporaryDirectory() as folder:
         many, none, port = Path(folder) / "many", Path(folder) / "none", free_port()
         trial = grow(many, trials, port)
         for place in (many, none):
-            seconds_back(place, port, None)
+            seconds_back(place, port, None)  # the death that is recovered from
         (first, heard), (bare, _) = seconds_back(many, port, trial), seconds_back(none, port, None)
     return (
         f"| a server killed with an experiment of {trials:,} trials, until its search has heard a report, beyond the start of an "

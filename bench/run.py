@@ -126,9 +126,14 @@ def start_ceiling(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     raise SystemExit("the bare server did not start")
 
 
+def keep_bytecode() -> None:
+    """Servers started from now on compile their modules once, as on any machine, and not at every start."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def start_up_seconds(folder: Path) -> list[float]:
     """Time from the command to the first answer, three warm starts on a seeded data folder."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # warm: modules are compiled, as after any first start
+    keep_bytecode()
     with running(folder, "--no-agent", "--initial-password", PASSWORD):
         pass
     times = []

@@ -156,12 +156,11 @@ def _update(call: Call, tx: Tx, update: m.QueueControl) -> None:
 def _check_policies(tx: Tx, job: Any, priority: int | None, weight: float | None) -> None:
     """The config policies of the cluster and of the job's workspace hold for later changes, too."""
     workload = "EXPERIMENT" if job.kind == "EXPERIMENT" else "NTSC"
-    server = policies.find(tx, None, workload)
-    own = None if job.workspace_id is None else policies.find(tx, job.workspace_id, workload)
-    policy.check_constraints(policy.constraints(server, own), priority=priority)
+    rules = policies.both(tx, job.workspace_id, workload)
+    policy.check_constraints(policy.constraints(*rules), priority=priority)
     for key, value in (("priority", priority), ("weight", weight)):
         if value is not None:
-            policy.check_unfixed((server, own), ("resources", key), value)
+            policy.check_unfixed(rules, ("resources", key), value)
 
 
 def _check_pool(call: Call, tx: Tx, name: str, workspace_id: int | None) -> None:

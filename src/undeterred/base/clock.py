@@ -53,6 +53,11 @@ def to_text(micros: Micros) -> str:
     return f"{head}.{fraction // 1000:03d}Z"
 
 
+def to_full_text(micros: Micros) -> str:
+    """RFC 3339 UTC with `Z` and always six fraction digits."""
+    return (_EPOCH + dt.timedelta(microseconds=micros)).isoformat(timespec="microseconds")[:26] + "Z"
+
+
 def from_text(text: str) -> Micros:
     """Parse RFC 3339; a zone offset is converted to UTC, digits below a microsecond are cut.
 

@@ -51,6 +51,12 @@ def check_experiment_name(name: str) -> None:
         raise Invalid("the name of an experiment must not be blank")
 
 
+def check_no_step(what: str, name: str) -> None:
+    """Raises Invalid for "." and "..", which clients take for steps of a path; `what` begins the message."""
+    if name in (".", ".."):
+        raise Invalid(f'{what} must not be "{name}", which stands for a directory in a path')
+
+
 def check_model_name(name: str) -> None:
     """Raises Invalid for a name that is blank, is a number (models are also found by id), or cannot stand in a path.
 
@@ -61,8 +67,7 @@ def check_model_name(name: str) -> None:
         raise Invalid("the name of a model must not be blank")
     if name.isascii() and name.isdigit():
         raise Invalid(f'the name of a model must not be a number, as models are also found by number: "{name}"')
-    if name in (".", ".."):
-        raise Invalid(f'the name of a model must not be "{name}", which stands for a directory in a path')
+    check_no_step("the name of a model", name)
     for part, what in (("/", "a slash"), ("\\", "a backslash"), ("  ", "two blanks in a row")):
         if part in name:
             raise Invalid(f'the name of a model must not hold {what}: "{name}"')

@@ -1,6 +1,7 @@
 """Which names a user may have. Users who got theirs before a rule was made keep it."""
 
 from undeterred.base.errors import Invalid
+from undeterred.core.names import check_no_step
 
 RESERVED = ("admin", "determined")
 """The first users of every installation: nobody else may be renamed to one of these."""
@@ -21,8 +22,7 @@ def check_username(name: str) -> None:
         raise Invalid("username may hold printable ASCII characters only")
     if "/" in name:
         raise Invalid(f'username must not hold a slash, as users are also found by name in a path: "{name}"')
-    if name in (".", ".."):
-        raise Invalid(f'username must not be "{name}", which stands for a directory in a path')
+    check_no_step("username", name)
 
 
 def check_new_username(name: str) -> None:

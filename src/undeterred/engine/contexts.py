@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from undeterred.base.errors import Invalid, NotFound
-from undeterred.launch.context import checked_path
+from undeterred.launch.context import checked_link, checked_path, link_outside
 from undeterred.launch.spec import ContextFile
 
 LIMIT = 95 * 1024 * 1024
@@ -61,9 +61,9 @@ def _member(name: str, file: ContextFile) -> bytes:
 
 def _checked_link(name: str, target: str) -> str:
     """Where a link points, if that is inside; ways out through other links are found when the context is unpacked."""
-    end = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-    if not target or "\0" in target or target.startswith("/") or end.split("/")[0] == "..":
-        raise Invalid(f"context: {name[:200]!r} is a link to {target[:200]!r}, outside the context directory")
+    end = posixpath.normpath(posixpath.join(posixpath.dirname(name), checked_link(name, target)))
+    if end.split("/")[0] == "..":
+        raise link_outside(name, target)
     return target
 
 

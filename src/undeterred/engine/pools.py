@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.core.config.resolved import Resolved
 from undeterred.core.pools import Pool, default_for, find
 from undeterred.store import agents
 from undeterred.store.database import Tx
@@ -20,12 +21,17 @@ def choose(pools: Sequence[Pool], name: str, slots: int, workspace: Any) -> Pool
     return pool
 
 
-def check(tx: Tx, pool: Pool, slots: int, *, single_node: bool, strict: bool) -> str | None:
-    """What `exceeds` says, as a warning; raises Invalid with it when that is to be an error (`strict`: setting launch_error)."""
-    warning = exceeds(tx, pool, slots, single_node=single_node)
+def fit(tx: Tx, pools: Sequence[Pool], resolved: Resolved, workspace: Any, *, strict: bool) -> tuple[Pool, str | None]:
+    """The pool that a resolved configuration of an experiment leads to, and what `exceeds` says of it, as a warning.
+
+    Raises Invalid for an unknown pool, and for what exceeds it when that is to be an error (`strict`: setting launch_error).
+    """
+    slots = resolved.slots_per_trial
+    pool = choose(pools, resolved.config["resources"]["resource_pool"], slots, workspace)
+    warning = exceeds(tx, pool, slots, single_node=resolved.single_node)
     if warning and strict:
         raise Invalid(warning)
-    return warning
+    return pool, warning
 
 
 def exceeds(tx: Tx, pool: Pool, slots: int, *, single_node: bool) -> str | None:

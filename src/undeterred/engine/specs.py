@@ -8,7 +8,7 @@ from undeterred.base import json
 from undeterred.base.settings import Settings
 from undeterred.core.config.schema import DEFAULT_IMAGES
 from undeterred.core.config.tcd import combine
-from undeterred.core.pools import Pool, find, pools_of
+from undeterred.core.pools import Pool
 from undeterred.launch.spec import (
     TRIAL_ARGV,
     TRIAL_PORTS,
@@ -116,14 +116,8 @@ def build(material: Material, context: bytes, ground: Ground, token: str, device
     )
 
 
-def task_defaults(settings: Settings, pool_name: str) -> Tree:
-    """The task container defaults of a pool, its own over the server's."""
-    pool = find(pools_of(settings.resource_manager, settings.resource_pools), pool_name)
-    return combine(settings.task_container_defaults, None if pool is None else pool.task_container_defaults)
-
-
 def defaults_by_pool(settings: Settings, pools: Sequence[Pool]) -> dict[str, Tree]:
-    """The same for all pools. Raises Invalid for settings that are wrong."""
+    """The task container defaults of every pool, its own over the server's. Raises Invalid for settings that are wrong."""
     return {pool.name: combine(settings.task_container_defaults, pool.task_container_defaults) for pool in pools}
 
 

@@ -22,6 +22,18 @@ def checked_path(path: str) -> str:
     return os.path.normpath(path) if path else "."
 
 
+def checked_link(name: str, target: str) -> str:
+    """Where the link `name` points, if that can be inside. Raises Invalid for an empty or absolute target."""
+    if not target or target.startswith("/") or "\0" in target:
+        raise link_outside(name, target)
+    return target
+
+
+def link_outside(name: str, target: str) -> Invalid:
+    """What is said of a link that leads out of the context."""
+    return Invalid(f"context: {name[:200]!r} is a link to {target[:200]!r}, outside the context directory")
+
+
 def unpack(archive: bytes, target: Path) -> None:
     """Unpack a tar archive (gzip or plain; empty bytes are an empty context) into `target`.
 
@@ -120,9 +132,7 @@ def _copy(target: Path, name: str, source: str) -> None:
 
 
 def _link(target: Path, name: str, destination: str) -> None:
-    if not destination or destination.startswith("/") or "\0" in destination:
-        raise Invalid(f"context: {name[:200]!r} is a link to {destination[:200]!r}, outside the context directory")
-    _place(target, name).symlink_to(destination)
+    _place(target, name).symlink_to(checked_link(name, destination))
 
 
 def _check_links(target: Path) -> None:

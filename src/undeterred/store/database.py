@@ -204,11 +204,12 @@ class Database:
         if not self._queue.empty() or not self._writing.acquire(blocking=False):
             return False
         try:
-            if self._write_conn is None or not dialect.begin_at_once(self._write_conn):
-                return False
+            try:
+                if self._write_conn is None or not dialect.begin_at_once(self._write_conn):
+                    return False
+            except sa.exc.OperationalError:
+                return False  # the writer's thread meets it, too, and answers it
             self._commit_group(self._write_conn, [job], _finish, begun=True)
-        except sa.exc.OperationalError:
-            return False  # the writer's thread meets it, too, and answers it
         finally:
             self._writing.release()
         return True

@@ -19,6 +19,12 @@ def find(tx: Tx, workspace_id: int | None, workload_type: str) -> dict[str, Any]
     return {name: json.loads(text) for name, text in parts.items() if text is not None}
 
 
+def both(tx: Tx, workspace_id: int | None, workload_type: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The policies that hold in a workspace: the cluster's and its own; None for those that there are not."""
+    own = None if workspace_id is None else find(tx, workspace_id, workload_type)
+    return find(tx, None, workload_type), own
+
+
 def put(tx: Tx, workspace_id: int | None, workload_type: str, policy: Mapping[str, Any], user_id: int) -> None:
     """Store a policy, in place of the one there was."""
     delete(tx, workspace_id, workload_type)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.clocks import Hands
 from tests.rows import experiment, run, seeded
 from undeterred.base import json
-from undeterred.base.clock import Micros
 from undeterred.engine import checkpoints, keys
 from undeterred.engine.services.collector import MOST_ATTEMPTS, PATIENCE, CollectorService
 from undeterred.engine.storage.base import Entry, Unreachable
@@ -27,25 +27,10 @@ from undeterred.store.schema.registry import model_versions, models, storages
 FILES = {"metadata.json": 2, "dir/": 0, "dir/w.bin": 3}
 
 
-class HandClock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.time: Micros = 1_000_000_000
-
-    def now(self) -> Micros:
-        """Wall-clock time."""
-        return self.time
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return self.time / 1e6
-
-
 class World:
     """An ended experiment whose storage is a folder."""
 
-    def __init__(self, db: Database, base: Path, clock: HandClock) -> None:
+    def __init__(self, db: Database, base: Path, clock: Hands) -> None:
         self.db, self.base, self.clock = db, base, clock
         self.woken: set[Any] = set()
         db.after_commit = self.woken.update
@@ -141,7 +126,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A world on a clock that is moved by hand."""
-    clock = HandClock()
+    clock = Hands(1_000_000_000)
     db = Database(f"sqlite:///{tmp_path / 'test.db'}", clock)
     migrate.prepare(db.engine, None)
     yield World(seeded(db), tmp_path / "base", clock)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.clocks import Hands
 from tests.receiver import receiving
 from tests.rows import seeded
 from undeterred.base.clock import SECOND
@@ -16,31 +17,16 @@ from undeterred.store.database import Database, Tx
 from undeterred.store.webhooks import NewTrigger
 
 
-class FakeClock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000 * SECOND
-
-    def now(self) -> int:
-        """Wall-clock time."""
-        return self.time
-
-    def monotonic(self) -> float:
-        """The same in seconds."""
-        return self.time / SECOND
-
-
 @pytest.fixture
-def clock(db: Database) -> FakeClock:
+def clock(db: Database) -> Hands:
     """The clock of the database, too, which has its first users."""
-    fake = FakeClock()
+    fake = Hands(1_700_000_000 * SECOND)
     seeded(db)
     db.clock = fake
     return fake
 
 
-def service(db: Database, clock: FakeClock, key: str = "k") -> WebhookService:
+def service(db: Database, clock: Hands, key: str = "k") -> WebhookService:
     """The service of a server."""
     return WebhookService(db, Sender(db, WebhookSettings(signing_key=Secret(key)), clock), clock)
 
@@ -61,7 +47,7 @@ async def state(db: Database, webhook_id: int) -> Any:
     return (await db.read(lambda tx: webhooks.deliveries(tx, webhook_id)))[0]
 
 
-async def test_an_event_is_delivered_once(db: Database, clock: FakeClock) -> None:
+async def test_an_event_is_delivered_once(db: Database, clock: Hands) -> None:
     """With the signature of the configured key; a second pass sends nothing."""
     with receiving() as receiver:
         number = await leave(db, receiver.url)
@@ -78,7 +64,7 @@ async def test_an_event_is_delivered_once(db: Database, clock: FakeClock) -> Non
     assert (row.state, row.status, row.attempts) == ("DELIVERED", 200, 1)
 
 
-async def test_without_a_configured_key_the_stored_one_signs(db: Database, clock: FakeClock) -> None:
+async def test_without_a_configured_key_the_stored_one_signs(db: Database, clock: Hands) -> None:
     """It was made with the database, so that signatures do not change with a restart."""
     with receiving() as receiver:
         await leave(db, receiver.url)
@@ -89,7 +75,7 @@ async def test_without_a_configured_key_the_stored_one_signs(db: Database, clock
     assert first.headers["x-determined-ai-signature"] == second.headers["x-determined-ai-signature"]
 
 
-async def test_a_failing_receiver_is_tried_again_later(db: Database, clock: FakeClock) -> None:
+async def test_a_failing_receiver_is_tried_again_later(db: Database, clock: Hands) -> None:
     """After waits that grow, by whichever server runs then; the service knows when it is wanted next."""
     with receiving(500, 503, 200) as receiver:
         number = await leave(db, receiver.url)
@@ -110,7 +96,7 @@ async def test_a_failing_receiver_is_tried_again_later(db: Database, clock: Fake
     assert (row.state, row.attempts, row.error) == ("DELIVERED", 3, "")
 
 
-async def test_a_refusal_is_final(db: Database, clock: FakeClock) -> None:
+async def test_a_refusal_is_final(db: Database, clock: Hands) -> None:
     """Of the receiver (a 4xx), of the address, or of a text that is no address; what went wrong is kept."""
     with receiving(404) as receiver:
         told = await leave(db, receiver.url)
@@ -121,7 +107,7 @@ async def test_a_refusal_is_final(db: Database, clock: FakeClock) -> None:
         assert (row.state, word in row.error) == ("FAILED", True)
 
 
-async def test_it_is_given_up_in_the_end(db: Database, clock: FakeClock) -> None:
+async def test_it_is_given_up_in_the_end(db: Database, clock: Hands) -> None:
     """After many attempts over some hours."""
     begun = clock.time
     number = await leave(db, "http://127.0.0.1:1/")
@@ -133,7 +119,7 @@ async def test_it_is_given_up_in_the_end(db: Database, clock: FakeClock) -> None
     assert 3600 < (clock.time - begun) / SECOND < 24 * 3600
 
 
-async def test_old_deliveries_are_forgotten(db: Database, clock: FakeClock) -> None:
+async def test_old_deliveries_are_forgotten(db: Database, clock: Hands) -> None:
     """A week after they were finished."""
     with receiving() as receiver:
         number = await leave(db, receiver.url)

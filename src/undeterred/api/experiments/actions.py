@@ -106,14 +106,13 @@ async def continue_experiment(call: Call, req: m.ContinueExperimentRequest) -> m
 
 def _changed(call: Call, tx: Tx, row: Any, changes: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration with changes, which keep to the config policies and the pools as new experiments do; raises Invalid."""
-    server, own = policies.find(tx, None, "EXPERIMENT"), policies.find(tx, row.workspace_id, "EXPERIMENT")
+    server, own = policies.both(tx, row.workspace_id, "EXPERIMENT")
     fixed = {"global_invariant": policy.invariant(server), "workspace_invariant": policy.invariant(own)}
     new = override(json.loads(row.config), changes, **fixed)
     limits = policy.constraints(server, own)
     policy.check_constraints(limits, slots=new.slots_per_trial, max_slots=new.max_slots, priority=new.priority)
-    asked, workspace = new.config["resources"]["resource_pool"], workspaces.get(tx, row.workspace_id)
-    pool = pools.choose(call.engine.pools, asked, new.slots_per_trial, workspace)
-    pools.check(tx, pool, new.slots_per_trial, single_node=new.single_node, strict=call.settings.launch_error)
+    workspace = workspaces.get(tx, row.workspace_id)
+    pool, _ = pools.fit(tx, call.engine.pools, new, workspace, strict=call.settings.launch_error)
     new.config["resources"]["resource_pool"] = pool.name
     return new.config
 

@@ -16,7 +16,6 @@ from undeterred.core.config.mask import mask_experiment
 from undeterred.core.config.parse import parse_tree
 from undeterred.core.config.resolve import Early, Sources, early, resolve, validate_complete
 from undeterred.core.config.resolved import Resolved
-from undeterred.core.config.tcd import combine
 from undeterred.core.pools import Pool
 from undeterred.core.rights import Right
 from undeterred.engine import contexts, experiments, pools
@@ -116,7 +115,7 @@ async def _prepare(call: Call, req: m.CreateExperimentRequest) -> tuple[Place, R
     sources = Sources(
         submitted=submitted,
         template=place.template,
-        task_container_defaults=combine(call.settings.task_container_defaults, place.pool.task_container_defaults),
+        task_container_defaults=call.engine.ground.defaults[place.pool.name],
         workspace_storage=_loads(place.workspace.checkpoint_storage),
         master_storage=call.services.default_storage,
         pool_priority=place.pool.default_priority if place.pool.scheduler == "priority" else None,
@@ -151,7 +150,7 @@ def _place(call: Call, tx: Tx, req: m.CreateExperimentRequest, submitted: Mappin
         workspace=workspace,
         pool=pools.choose(call.engine.pools, wanted.pool, wanted.slots, workspace),
         template=template,
-        policies=(policies.find(tx, None, "EXPERIMENT"), policies.find(tx, workspace.id, "EXPERIMENT")),
+        policies=policies.both(tx, workspace.id, "EXPERIMENT"),
         warning=None,
         context=_parent_context(call, tx, req.parent_id),
     )
@@ -163,11 +162,8 @@ def _place(call: Call, tx: Tx, req: m.CreateExperimentRequest, submitted: Mappin
 
 def _fitted(call: Call, tx: Tx, place: Place, resolved: Resolved) -> Place:
     """The place with the pool that the resolved configuration leads to, which a policy may have changed."""
-    asked = resolved.config["resources"]["resource_pool"]
-    pool = pools.choose(call.engine.pools, asked, resolved.slots_per_trial, place.workspace)
-    strict = call.settings.launch_error
-    warning = pools.check(tx, pool, resolved.slots_per_trial, single_node=resolved.single_node, strict=strict)
-    return replace(place, pool=pool, pool_asked_for=asked, warning=warning)
+    pool, warning = pools.fit(tx, call.engine.pools, resolved, place.workspace, strict=call.settings.launch_error)
+    return replace(place, pool=pool, pool_asked_for=resolved.config["resources"]["resource_pool"], warning=warning)
 
 
 def _project(tx: Tx, req: m.CreateExperimentRequest, wanted: Early) -> Any:

@@ -116,7 +116,7 @@ def _requeue(tx: Tx, row: Any, resources: Mapping[str, Any]) -> None:
     """Let the queue follow; raises NotFound for an experiment that has nothing in it any more. A negative limit is none."""
     if row.unmanaged or row.state in TERMINAL:
         raise NotFound(f"experiment {row.id} is not in a queue: it is {'unmanaged' if row.unmanaged else row.state}")
-    rules = (policies.find(tx, None, "EXPERIMENT"), policies.find(tx, row.workspace_id, "EXPERIMENT"))
+    rules = policies.both(tx, row.workspace_id, "EXPERIMENT")
     policy.check_constraints(policy.constraints(*rules), max_slots=resources.get("max_slots"), priority=resources.get("priority"))
     for key, value in resources.items():
         policy.check_unfixed(rules, ("resources", key), value)

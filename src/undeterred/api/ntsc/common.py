@@ -12,7 +12,6 @@ from undeterred.base.errors import Invalid, NotFound, Refused
 from undeterred.base.ids import new_uuid, random_name
 from undeterred.core.config import policy
 from undeterred.core.config.ntsc import ResolvedTask, TaskKind, default_description, resolve_ntsc, wanted
-from undeterred.core.config.tcd import combine
 from undeterred.core.pools import Pool
 from undeterred.core.rights import Right
 from undeterred.engine import contexts, jobs, pools, tasks
@@ -125,7 +124,7 @@ async def prepare(
         kind,
         asked.config,
         place.template,
-        combine(call.settings.task_container_defaults, place.pool.task_container_defaults),
+        call.engine.ground.defaults[place.pool.name],
         pool=place.pool.name,
         priority=place.pool.default_priority if scheduled_by_priority else None,
         description=default_description(kind, random_name()),
@@ -147,7 +146,7 @@ def _place(call: Call, tx: Tx, kind: TaskKind, asked: Asked) -> _Place:
     excess = pools.exceeds(tx, pool, ask.slots, single_node=True)
     if excess:
         raise Invalid(excess)
-    limits = policy.constraints(policies.find(tx, None, "NTSC"), policies.find(tx, workspace.id, "NTSC"))
+    limits = policy.constraints(*policies.both(tx, workspace.id, "NTSC"))
     return _Place(workspace, pool, template, limits)
 
 
@@ -273,7 +272,7 @@ async def set_priority(call: Call, kind: Kind, task_id: str, priority: int) -> A
         if not priority:
             return row
         number = min(max(priority, 1), 99)
-        limits = policy.constraints(policies.find(tx, None, "NTSC"), policies.find(tx, row.workspace_id, "NTSC"))
+        limits = policy.constraints(*policies.both(tx, row.workspace_id, "NTSC"))
         policy.check_constraints(limits, priority=number)
         jobs.set_priority(tx, row.job_id, number)
         return ntsc.find(tx, kind.task_type, task_id)

@@ -1,14 +1,12 @@
 """Log lines as clients see them: the fields apart, and put together in one line of text."""
 
-import datetime as dt
 from typing import Any
 
 from undeterred.api.views.common import or_unset
+from undeterred.base.clock import to_full_text
 from undeterred.base.errors import Invalid
 from undeterred.wire import messages as m
 from undeterred.wire.leaves import Timestamp
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def level_of(level: Any) -> str:
@@ -20,11 +18,10 @@ def level_of(level: Any) -> str:
 
 def pretty(row: Any) -> str:
     """`[time] container [rank=N] || LEVEL: text`: six digits of a second, eight characters of the container."""
-    moment = (_EPOCH + dt.timedelta(microseconds=row.time)).isoformat(timespec="microseconds")[:26] + "Z"
     container = row.container_id[:8] if row.container_id else " " * 8
     rank = "" if row.rank is None else f" [rank={row.rank}]"
     level = "" if row.level is None else f"{row.level}: "
-    return f"[{moment}] {container}{rank} || {level}{row.text}"
+    return f"[{to_full_text(row.time)}] {container}{rank} || {level}{row.text}"
 
 
 _LEVELS = {level.removeprefix("LOG_LEVEL_"): level for level in m.LogLevel} | {None: m.LogLevel.LOG_LEVEL_UNSPECIFIED}

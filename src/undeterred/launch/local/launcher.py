@@ -220,7 +220,7 @@ class LocalLauncher:
     async def _prepare(self, spec: LaunchSpec, run_dir: Path) -> None:
         python = spec.python or self._settings.python
         base = self._bases.get(python)
-        if base is None or base.determined is None:  # what lacks the harness may have got it since
+        if base is None or (spec.trial is not None and base.determined is None):  # it may have got the harness since
             base = self._bases[python] = await asyncio.to_thread(overlay.inspect, python)
         ground = folder.Ground(
             data_dir=self._runs.parent,
