@@ -181,11 +181,14 @@ async def _lines(call: Call, source: Source, which: LogFilter, req: Any) -> Asyn
     descending = req.order_by == m.OrderBy.ORDER_BY_DESC and not req.follow
     last: int | None = None
     left = req.limit or None
+    waited = False
     with call.engine.waiters.on(*source.keys) as event:
         while True:
             event.clear()
             size = PAGE if left is None or pattern else min(PAGE, left)
             rows, over = await _page(call, source, which, last, size, descending)
+            if waited:  # asked after what all read together: who asked before could come late for it, and read it alone
+                await call.go_on()
             for row in rows:
                 last = row.id
                 if pattern is not None and not pattern.search(row.text.rstrip("\n")):
@@ -199,6 +202,7 @@ async def _lines(call: Call, source: Source, which: LogFilter, req: Any) -> Asyn
                 if not req.follow or over:
                     return
                 await _wait(call, source, event)
+                waited = True
 
 
 async def _page(
@@ -223,7 +227,6 @@ async def _wait(call: Call, source: Source, event: asyncio.Event) -> None:
     """Wait for news. Who has waited long looks together with all others who follow the log, so that they share that look, too."""
     if not await wait(event, POLL_SECONDS):
         call.engine.waiters.wake(source.keys)
-    await call.go_on()
 
 
 async def _fields(call: Call, source: Source, *, follow: bool) -> AsyncIterator[dict[str, list[Any]]]:
@@ -232,6 +235,8 @@ async def _fields(call: Call, source: Source, *, follow: bool) -> AsyncIterator[
         while True:
             event.clear()
             found, over = await _shared(call, source, ("fields",), lambda tx: logs.fields(tx, source.task_ids))
+            if sent is not None:  # after a wait, as in `_lines`
+                await call.go_on()
             if found != sent:
                 yield found
                 sent = found
