@@ -33,7 +33,7 @@ FREE = ("protobufFieldMask", "protobufAny")
 """Messages that the contract names and does not define; a field mask is a text of paths or `{"paths": [...]}`."""
 NULLABLE = ("v1TrialMetrics", "v1Metrics")
 """Messages that the training harness sends with explicit nulls: decoded in one pass too, null becoming the default."""
-LEAVES = ("Maybe", "Array", "Double", "Int32", "Int64", "Object", "Timestamp", "Uint32", "without_nulls")
+LEAVES = ("Maybe", "Array", "Double", "Int32", "Int64", "Object", "Timestamp", "Uint32")
 ZERO = {
     "str": '""',
     "Int32": "0",
@@ -48,7 +48,6 @@ ZERO = {
 NO_NULLS = '''
     def __post_init__(self) -> None:
         """A null on the wire means unset."""
-        without_nulls(self)
 '''
 
 Json = dict[str, Any]
@@ -158,8 +157,16 @@ class Generator:
         head = f"\n\nclass {self.names[key]}(msgspec.Struct, {rename}forbid_unknown_fields=True, kw_only=True):\n"
         head += f'    """Wire name `{key}`."""\n'
         fields = "".join(self.field(key, field) for field in self.messages[key]["fields"])
-        tail = NO_NULLS if key in NULLABLE else ""
-        return head + ("\n" + fields if fields else "") + tail
+        return head + ("\n" + fields if fields else "") + (self.no_nulls(key) if key in NULLABLE else "")
+
+    def no_nulls(self, key: str) -> str:
+        """The method that puts a field's default where the wire had null."""
+        lines = [NO_NULLS]
+        for field in self.messages[key]["fields"]:
+            name, (_, default) = field.get("proto_name", field["name"]), self.field_type(self.modules[key], field)
+            if default != "None":
+                lines.append(f"        if self.{name} is None:\n            self.{name} = {default}\n")
+        return "".join(lines)
 
     def field(self, owner: str, field: Json) -> str:
         """One line: name, type, default."""

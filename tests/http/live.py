@@ -14,7 +14,6 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from tests.support import Client
 from undeterred.app import App
-from undeterred.http.protocol import Protocol
 from undeterred.store import allocations
 
 Stream = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -25,7 +24,7 @@ async def listening(app: App) -> AsyncIterator[tuple[str, Callable[[], None]]]:
     """The address, without scheme, on which the application answers, and what stops it."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         config = uvicorn.Config(
-            app.asgi, http=Protocol, log_config=None, lifespan="off", server_header=False, ws=app.asgi.upgrades
+            app.asgi, http="httptools", log_config=None, lifespan="off", server_header=False, ws=app.asgi.upgrades
         )  # type: ignore[arg-type]
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[sock]))

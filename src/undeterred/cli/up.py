@@ -105,7 +105,17 @@ def run(settings: Settings, folder: Path, sock: socket.socket) -> int:
     scheme = "https" if settings.security.tls.cert else "http"
     url = f"{scheme}://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
     _announce(app, settings, folder, url)
-    return asyncio.run(_serve(app, folder, sock, url), debug=False)
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        return runner.run(_serve(app, folder, sock, url))
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The quickest loop that there is: half of what a short request costs is its loop's work."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:  # no build of it for this system
+        return asyncio.new_event_loop()
+    return new_event_loop()
 
 
 def _announce(app: "App", settings: Settings, folder: Path, url: str) -> None:
@@ -124,8 +134,6 @@ def _announce(app: "App", settings: Settings, folder: Path, url: str) -> None:
 async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int:
     import uvicorn
 
-    from undeterred.http.protocol import Protocol
-
     sys.setswitchinterval(0.0005)  # a busy worker thread must not make the event loop wait for 5 ms
     gc.collect()
     gc.freeze()  # what is there now stays; and with many live trials a full collection takes a third of a second
@@ -137,7 +145,7 @@ async def _serve(app: "App", folder: Path, sock: socket.socket, url: str) -> int
         app.asgi,
         log_config=None,
         access_log=False,
-        http=Protocol,
+        http="httptools",
         lifespan="off",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,

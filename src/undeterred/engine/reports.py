@@ -25,6 +25,8 @@ MOST_WAITING = 20_000
 BATCH = 200
 QUICK = 32
 """Reports that are stored in less time than a thread needs to be woken and to answer under load."""
+TURNS = 3
+"""Turns of the event loop in which a request that is at a socket becomes a report that waits."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class Reports:
         """`stored` is told, in the same transaction, of the reports that were taken."""
         self._db = db
         self._stored = stored
-        self._groups: dict[str, int] = {}
+        self._known = reports.Known()
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -57,6 +59,7 @@ class Reports:
 
     async def _work(self) -> None:
         while self._waiting:
+            await self._gather()
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             for waiting, outcome in zip(batch, await self._outcomes(batch), strict=True):
                 if waiting.done.done():
@@ -66,9 +69,20 @@ class Reports:
                 else:
                     waiting.done.set_exception(outcome)
 
+    async def _gather(self) -> None:
+        """Let the reports come that are on their way: a commit costs as much as working in some reports.
+
+        The loop waits for nothing meanwhile, so that a report that comes alone is hardly kept.
+        """
+        came = 0
+        while came < len(self._waiting) < QUICK:
+            came = len(self._waiting)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+
     async def _outcomes(self, batch: list[_Waiting]) -> list[Exception | None]:
         """Store a batch; when it fails as a whole, each of its reports alone, so that one does not fail the others."""
-        work = functools.partial(_store, batch=batch, told=self._stored, known_groups=self._groups)
+        work = functools.partial(_store, batch=batch, told=self._stored, known=self._known)
         try:
             return list(await self._db.write(work, quick=len(batch) <= QUICK))
         except Exception as error:
@@ -77,13 +91,13 @@ class Reports:
             return [(await self._outcomes([one]))[0] for one in batch]
 
 
-def store_batch(tx: Tx, batch: Sequence[Report], known_groups: dict[str, int] | None = None) -> list[Failure | None]:
-    """Store reports and tell the searches; for each None, or why it was refused. `known_groups` as in `store.reports.store`."""
+def store_batch(tx: Tx, batch: Sequence[Report], known: reports.Known | None = None) -> list[Failure | None]:
+    """Store reports and tell the searches; for each None, or why it was refused. `known` as in `store.reports.store`."""
     experiments.lock_of_runs(tx, {report.run_id for report in batch})
-    return reports.store(tx, batch, _tell, known_groups)
+    return reports.store(tx, batch, _tell, known)
 
 
-def _store(tx: Tx, batch: Sequence[_Waiting], told: Stored | None, known_groups: dict[str, int]) -> list[Failure | None]:
+def _store(tx: Tx, batch: Sequence[_Waiting], told: Stored | None, known: reports.Known) -> list[Failure | None]:
     outcomes: list[Failure | None] = []
     for waiting in batch:
         try:
@@ -93,7 +107,7 @@ def _store(tx: Tx, batch: Sequence[_Waiting], told: Stored | None, known_groups:
         except Failure as failure:
             outcomes.append(failure)
     admitted = [number for number, failure in enumerate(outcomes) if failure is None]
-    stored = store_batch(tx, [batch[number].report for number in admitted], known_groups) if admitted else []
+    stored = store_batch(tx, [batch[number].report for number in admitted], known) if admitted else []
     for number, outcome in zip(admitted, stored, strict=True):
         outcomes[number] = outcome
     if told is not None:

@@ -1,5 +1,6 @@
 """Counts the requests that were answered, by operation and status. For the event loop's thread."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -29,8 +30,7 @@ class Counters:
         durations = self._durations.get(operation)
         if durations is None:
             durations = self._durations[operation] = Durations()
-        place = next((number for number, bound in enumerate(BOUNDS) if seconds <= bound), len(BOUNDS))
-        durations.classes[place] += 1
+        durations.classes[bisect_left(BOUNDS, seconds)] += 1
         durations.seconds += seconds
 
     def answers(self) -> Iterator[tuple[str, int, int]]:

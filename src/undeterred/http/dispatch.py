@@ -19,6 +19,7 @@ from undeterred.api.call import Call, Services
 from undeterred.api.operation import Handler, Needs
 from undeterred.base.errors import Broken, Busy, Failure, Forbidden, Invalid, Unauthenticated, Unsupported
 from undeterred.base.settings import SESSION_LIFETIME
+from undeterred.http.answers import Answers
 from undeterred.http.audit import Audit
 from undeterred.http.counters import Counters
 from undeterred.http.identity import COOKIE, identify
@@ -56,6 +57,7 @@ class Dispatch:
         self._router = Router(OPERATIONS)
         self.codecs = {operation.id: Codec(operation) for operation in OPERATIONS}
         self.counters = Counters()
+        self._answers = Answers(_BASE_HEADERS)
         self._audit = Audit(enabled=bool(services.settings.internal.get("audit_logging_enabled")))
         self._check_rights = check_rights
 
@@ -69,7 +71,8 @@ class Dispatch:
         api = path.startswith("/api/")
         found = self._router.find(method, path)
         if found is None:
-            await _fail(send, fault_of(Unsupported(f"no operation answers {method} {path}")), api=api, head=method == "HEAD")
+            fault = fault_of(Unsupported(f"no operation answers {method} {path}"))
+            await self._fail(send, fault, api=api, head=method == "HEAD")
             return
         operation, values = found
         stream, status, begun, caller = False, 0, time.perf_counter(), None
@@ -99,16 +102,20 @@ class Dispatch:
             if b"pretty" in scope["query_string"] and _asks_pretty(scope["query_string"]):
                 out = wire.pretty(out)
             status = _status(answer)
-            await _send(send, status, out, _cookie(scope, operation.id, answer))
+            await self._answers.send(send, status, out, _cookie(scope, operation.id, answer))
         except Gone:
             return
         except (Exception, asyncio.CancelledError) as error:
             fault = _fault(error, operation.id)
             status = fault.status
-            await _fail(send, fault, api=api, stream=stream, head=False)
+            await self._fail(send, fault, api=api, stream=stream)
         finally:
             self.counters.add(operation.id, status, time.perf_counter() - begun)
             self._audit.note(operation.id, method, caller, scope.get("client"), status)
+
+    async def _fail(self, send: Send, fault: Fault, *, api: bool, stream: bool = False, head: bool = False) -> None:
+        body = fault.plain() if not api else fault.stream() if stream else fault.unary()
+        await self._answers.send(send, fault.status, b"" if head else body)
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes:
@@ -198,14 +205,3 @@ def _cookie(scope: Scope, operation_id: str, answer: Any) -> list[tuple[bytes, b
     expires = email.utils.formatdate(time.time() + SESSION_LIFETIME / 1_000_000 if token else 0, usegmt=True)
     secure = "; Secure" if scope.get("scheme") == "https" else ""
     return [(b"set-cookie", f"{COOKIE}={token}; Path=/; Expires={expires}; HttpOnly; SameSite=Lax{secure}".encode())]
-
-
-async def _fail(send: Send, fault: Fault, *, api: bool, stream: bool = False, head: bool = False) -> None:
-    body = fault.plain() if not api else fault.stream() if stream else fault.unary()
-    await _send(send, fault.status, b"" if head else body, [])
-
-
-async def _send(send: Send, status: int, body: bytes, extra: list[tuple[bytes, bytes]]) -> None:
-    headers = [*_BASE_HEADERS, (b"content-length", str(len(body)).encode()), *extra]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

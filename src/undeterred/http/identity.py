@@ -9,8 +9,8 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from undeterred.api.who import Identities, Who
@@ -20,8 +20,7 @@ COOKIE = "auth"
 _PREFIX = "Bearer "
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """A token and where it was found."""
 
     token: str

@@ -247,8 +247,11 @@ class Database:
         try:
             if not begun:
                 _begin(conn)
-            for job in group:
-                self._run_in_savepoint(conn, job)
+            if len(group) == 1:
+                self._run_job(conn, group[0])
+            else:
+                for job in group:
+                    self._run_in_savepoint(conn, job)
             dialect.command(conn, "COMMIT")
         except Exception as error:
             _rollback(conn)
@@ -259,15 +262,18 @@ class Database:
             group[0].error = _as_failure(error)
         answer(group, self.after_commit)
 
-    def _run_in_savepoint(self, conn: sa.Connection, job: _Job) -> None:
-        """An error of the function itself undoes its own writes only; an error that ends the transaction reaches the caller."""
+    def _run_job(self, conn: sa.Connection, job: _Job) -> None:
         job.error = job.result = None
         job.tx = tx = Tx(conn, self.clock.now())
+        job.result = job.work(tx)
+        if tx.facts:
+            self.apply_facts(tx)
+
+    def _run_in_savepoint(self, conn: sa.Connection, job: _Job) -> None:
+        """An error of the function itself undoes its own writes only; an error that ends the transaction reaches the caller."""
         dialect.command(conn, "SAVEPOINT one")
         try:
-            job.result = job.work(tx)
-            if tx.facts:
-                self.apply_facts(tx)
+            self._run_job(conn, job)
             dialect.command(conn, "RELEASE one")
         except Exception as error:
             if isinstance(error, sa.exc.OperationalError):
@@ -281,7 +287,6 @@ class Database:
     def _pool_writer(self) -> None:
         while (job := self._queue.get()) is not None:
             for attempt in range(8):
-                job.error = job.result = None
                 try:
                     with self._write_engine.connect() as conn:
                         self._run_alone(conn, job)
@@ -295,10 +300,7 @@ class Database:
     def _run_alone(self, conn: sa.Connection, job: _Job) -> None:
         dialect.begin(conn, "write")
         try:
-            job.tx = tx = Tx(conn, self.clock.now())
-            job.result = job.work(tx)
-            if tx.facts:
-                self.apply_facts(tx)
+            self._run_job(conn, job)
             dialect.command(conn, "COMMIT")
         except BaseException:
             _rollback(conn)

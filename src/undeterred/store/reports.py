@@ -8,7 +8,7 @@ later steps, and then the trial's summaries are made anew.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -24,8 +24,7 @@ from undeterred.store.schema.experiments import experiments, runs
 from undeterred.store.schema.metrics import metric_groups, reports
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What a trial measured."""
 
     run_id: int
@@ -50,6 +49,35 @@ class State:
     reports_run: int
     rollback_steps: int | None
 
+
+@dataclass(slots=True)
+class Known:
+    """What is remembered from one batch to the next; nothing in it can be out of date."""
+
+    groups: dict[str, int] = field(default_factory=dict)
+    """Ids of metric groups."""
+    summaries: dict[int, tuple[str, dict[str, summary.GroupSummary]]] = field(default_factory=dict)
+    """By run: the text of its summaries as last written, and what it says. A row with another text is parsed."""
+
+    def read(self, run_id: int, text: str) -> dict[str, summary.GroupSummary]:
+        """The summaries in a row, for the caller to change by group; each group's stays as it is."""
+        remembered = self.summaries.get(run_id)
+        if remembered is not None and remembered[0] == text:
+            return dict(remembered[1])
+        read: dict[str, summary.GroupSummary] = json.loads(text)
+        return read
+
+    def write(self, run_id: int, summaries: dict[str, summary.GroupSummary]) -> str:
+        """The text of summaries that are not changed any more."""
+        text = json.dumps_finite(summaries)
+        if len(self.summaries) >= _SUMMARIES:
+            self.summaries.clear()
+        self.summaries[run_id] = (text, summaries)
+        return text
+
+
+_SUMMARIES = 500
+"""Runs whose summaries are remembered at most."""
 
 OnValidation = Callable[[Tx, Any, Mapping[str, Any]], None]
 """Called with the run's row and the metrics for each validation that is new."""
@@ -118,6 +146,7 @@ class Batch:
     on_validation: OnValidation | None
     states: dict[int, State]
     groups: dict[str, int]
+    known: Known
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     """Inserted at the end, in order; reports whose id is needed are inserted at once."""
     seen: set[tuple[int, int, int | None, int]] = field(default_factory=set)
@@ -125,18 +154,20 @@ class Batch:
 
 
 def store(
-    tx: Tx, batch: Sequence[Report], on_validation: OnValidation | None = None, known_groups: dict[str, int] | None = None
+    tx: Tx, batch: Sequence[Report], on_validation: OnValidation | None = None, known: Known | None = None
 ) -> list[Failure | None]:
     """Work all in; for each report None, or why it was refused (unknown trial, wrong run, conflicting value).
 
-    `known_groups` remembers ids of metric groups from call to call; it is filled after the commit.
+    `known` spares work from call to call.
     """
+    known = known or Known()
     found = _RUNS.rows(tx, sorted({report.run_id for report in batch}))
     work = Batch(
         tx,
         on_validation,
-        {row.id: _state(row) for row in found},
-        _group_ids(tx, {report.group for report in batch}, known_groups),
+        {row.id: _state(row, known) for row in found},
+        _group_ids(tx, {report.group for report in batch}, known.groups),
+        known,
     )
     outcome: list[Failure | None] = []
     for report in batch:
@@ -150,10 +181,10 @@ def store(
     return outcome
 
 
-def _state(row: Any) -> State:
+def _state(row: Any, known: Known) -> State:
     return State(
         row,
-        json.loads(row.summary_metrics),
+        known.read(row.id, row.summary_metrics),
         row.total_batches,
         row.best_report_id,
         row.searcher_metric_value,
@@ -163,8 +194,8 @@ def _state(row: Any) -> State:
     )
 
 
-def _group_ids(tx: Tx, names: set[str], cache: dict[str, int] | None) -> dict[str, int]:
-    if cache is not None and names <= cache.keys():
+def _group_ids(tx: Tx, names: set[str], cache: dict[str, int]) -> dict[str, int]:
+    if names <= cache.keys():
         return cache
     query = sa.select(metric_groups.c.name, metric_groups.c.id).where(metric_groups.c.name.in_(names))
     groups = {row.name: row.id for row in tx.rows(query)}
@@ -173,8 +204,7 @@ def _group_ids(tx: Tx, names: set[str], cache: dict[str, int] | None) -> dict[st
         for name in missing:
             tx.run(dialect.insert_ignore(tx.conn, metric_groups).values(name=name))
         groups = {row.name: row.id for row in tx.rows(query)}
-    if cache is not None:
-        tx.after.append(lambda: cache.update(groups))
+    tx.after.append(lambda: cache.update(groups))
     return groups
 
 
@@ -344,7 +374,7 @@ def _write_runs(work: Batch, run_ids: set[int]) -> None:
         _RUN_COLUMNS,
         [
             (
-                json.dumps_finite(state.summaries),
+                work.known.write(state.row.id, state.summaries),
                 state.total_batches,
                 state.best_report_id,
                 state.best_value,

@@ -53,7 +53,7 @@ def body_limit(operation: Operation) -> int:
 class Codec:
     """Reads requests of one operation; decoders are made on first use."""
 
-    __slots__ = ("_body_type", "_decoder", "_params", "operation", "slow")
+    __slots__ = ("_body_type", "_decoder", "_params", "_path", "operation", "slow")
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
@@ -61,6 +61,7 @@ class Codec:
         """How many bodies took the slow path (the harness's own calls must not)."""
         self._decoder: msgspec.json.Decoder[typing.Any] | None = None
         self._body_type: typing.Any = None
+        self._path = [(param, param.path) for param in operation.path_params]
         self._params: dict[str, Param] = {}
         for param in operation.query_params:
             self._params[param.name] = self._params[param.proto_name] = param
@@ -69,8 +70,8 @@ class Codec:
         """One request message from path, query and body; the path wins over a field of the body. Raises `Invalid`."""
         operation = self.operation
         message = self._read_body(body) if operation.body is not None else operation.request()
-        for param, text in zip(operation.path_params, path_values, strict=True):
-            queries.put(message, param.path, queries.read(param, text))
+        for (param, place), text in zip(self._path, path_values, strict=True):
+            queries.put(message, place, queries.read(param, text))
         if query and self._params:
             self._read_query(message, query)
         return message

@@ -10,7 +10,6 @@
 msgspec hands exactly these to the hooks below, so a message is encoded and decoded in one pass of its C code.
 """
 
-import functools
 import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 else:
 
     class Maybe:
-        """`Maybe[X]`: an X that may be null on the wire; `without_nulls` puts the default in its place."""
+        """`Maybe[X]`: an X that may be null on the wire; the message puts the default in its place."""
 
         def __class_getitem__(cls, kind):
             return kind | None
@@ -63,24 +62,9 @@ else:
         """A free JSON list (protobuf `ListValue`)."""
 
 
+_EXACT = 2.0**53
 _OBJECT: Any = Object
 _ARRAY: Any = Array
-
-
-def without_nulls(message: msgspec.Struct) -> None:
-    """Replace None by the field's default."""
-    for name, default in _defaults(type(message)):
-        if getattr(message, name) is None:
-            setattr(message, name, default() if callable(default) else default)
-
-
-@functools.cache
-def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple(
-        (field.name, field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory)
-        for field in msgspec.structs.fields(kind)
-        if field.default is not None
-    )
 
 
 SPECIAL_FLOATS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
@@ -161,7 +145,10 @@ def as_doubles(value: Any) -> Any:
     if kind is dict:
         for key, item in value.items():
             inner = type(item)
-            if inner is not str and inner is not bool:
+            if inner is float and -_EXACT < item < _EXACT:
+                if item.is_integer():
+                    value[key] = int(item)
+            elif inner is not str and inner is not bool:
                 value[key] = as_doubles(item)
         return value
     if kind is list:

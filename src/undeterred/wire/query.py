@@ -48,6 +48,8 @@ def _special(param: Param, text: str) -> Double | Timestamp:
 
 def _integer(name: str, text: str) -> int:
     """Decimal, `+1`, octal `01`, `0x1`, within 32 bits."""
+    if len(text) < 10 and text.isascii() and text.isdigit() and text[0] != "0":  # nearly all are ids
+        return int(text)
     match = _INTEGER.fullmatch(text)
     if match is None or len(text) > 64:
         raise Invalid(f"parameter {name}: {text[:64]!r} is not an integer")

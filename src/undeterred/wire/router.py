@@ -5,6 +5,7 @@ segment further left, which is the order in which this tree is searched (a test 
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 from undeterred.wire.operation import Operation
 
@@ -38,6 +39,19 @@ class Router:
         segments = path.split("/")
         if len(segments) > 2 and not segments[-1]:
             segments.pop()
+        node, values = self._root, []
+        for segment in islice(segments, 1, None):  # most paths are found without going back
+            below = node.literal.get(segment)
+            if below is None:
+                below = node.parameter
+                if below is None or not segment:
+                    break
+                values.append(segment)
+            node = below
+        else:
+            operation = node.operations.get(method)
+            if operation is not None:
+                return operation, values
         return _search(self._root, method, segments, 1, [])
 
 

@@ -27,11 +27,12 @@ class Kind(enum.StrEnum):
     CUSTOM = "custom"
 
 
+_KINDS = {TRAINING: Kind.TRAINING, VALIDATION: Kind.VALIDATION, **dict.fromkeys(PROFILING, Kind.PROFILING)}
+
+
 def kind_of(group: str) -> Kind:
     """The kind of a group, by its name."""
-    if group in PROFILING:
-        return Kind.PROFILING
-    return Kind(group) if group in (TRAINING, VALIDATION) else Kind.CUSTOM
+    return _KINDS.get(group, Kind.CUSTOM)
 
 
 def check_group(group: str) -> str:
@@ -71,6 +72,8 @@ def check_values(metrics: Mapping[str, Any] | None) -> Mapping[str, Any]:
     for name, value in metrics.items():
         if len(name) > MAX_NAME or "\x00" in name:
             raise Invalid(f"metric {name[:64]!r}: the name must have at most {MAX_NAME} characters, none of them NUL")
+        if type(value) is float:
+            continue
         if name in ("epoch", "epochs") and number(value) is None:
             raise Invalid(f"metric {name!r}: must be a number, not {_kind_word(value)}")
         if isinstance(value, int) and not isinstance(value, bool) and number(value) is None:

@@ -19,7 +19,7 @@ from undeterred.core.metrics.checks import TRAINING, VALIDATION, number
 Entry = dict[str, Any]
 GroupSummary = dict[str, Entry]
 
-_EXACT = 2**53
+_EXACT = 2.0**53
 
 
 def fold(summary: Mapping[str, Entry], metrics: Mapping[str, Any]) -> GroupSummary:
@@ -27,7 +27,7 @@ def fold(summary: Mapping[str, Entry], metrics: Mapping[str, Any]) -> GroupSumma
     after = {}
     for name, value in metrics.items():
         entry = summary.get(name)
-        after[name] = _plain_fold(entry, value) or _folded(entry, value, newest=True)
+        after[name] = _grown(entry, value) or _folded(entry, value, newest=True)
     for name, entry in summary.items():
         if name not in metrics:
             after[name] = entry if entry["last"] is None else {**entry, "last": None}
@@ -79,29 +79,24 @@ def type_of(value: Any) -> str:
     return "object" if isinstance(value, Mapping) else "array"
 
 
-def _plain_fold(entry: Entry | None, value: Any) -> Entry | None:
+def _grown(entry: Entry | None, value: Any) -> Entry | None:
     """What `_folded` gives where all numbers are plain; None where one is not: reports are many, and nearly all are like this."""
-    if (type(value) is not float and type(value) is not int) or not -_EXACT < value < _EXACT:
+    kind = type(value)
+    if entry is None or (kind is not float and kind is not int) or not -_EXACT < value < _EXACT:
         return None
-    if entry is None:
-        return _numbers(1, float(value), float(value), float(value), value)
-    if entry["type"] != "number":
+    try:
+        count, total = entry["count"] + 1, entry["sum"] + value
+        if not -_EXACT < total < _EXACT:
+            return None
+        grown = entry.copy()
+        if value < entry["min"]:
+            grown["min"] = float(value)
+        if value > entry["max"]:
+            grown["max"] = float(value)
+    except (KeyError, TypeError):  # no numbers so far, or special ones, which are texts
         return None
-    count, low, high = entry["count"] + 1, entry["min"], entry["max"]
-    if type(low) is str or type(high) is str or type(entry["sum"]) is str:
-        return None
-    total = entry["sum"] + value
-    if not -_EXACT < total < _EXACT:
-        return None
-    return {
-        "type": "number",
-        "count": count,
-        "sum": float(total),
-        "min": float(value) if value < low else low,
-        "max": float(value) if value > high else high,
-        "mean": total / count,
-        "last": value,
-    }
+    grown["count"], grown["sum"], grown["mean"], grown["last"] = count, total, total / count, value
+    return grown
 
 
 def _folded(entry: Entry | None, value: Any, *, newest: bool) -> Entry:

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -261,26 +262,12 @@ class LocalLauncher:
             self._ports[run_dir.name] = frozenset(told["ports"].values())
 
     async def _start_supervisor(self, run_dir: Path) -> None:
-        process = await self._run_shim(run_dir, str(run_dir / records.SPEC))
-        _, faults = await process.communicate()
-        if process.returncode:
-            raise Busy(f"the task's supervisor did not start: {faults.decode(errors='replace').strip()[-2000:]}")
+        ended = await asyncio.to_thread(_run_shim, run_dir, str(run_dir / records.SPEC))
+        if ended.returncode:
+            raise Busy(f"the task's supervisor did not start: {ended.stderr.decode(errors='replace').strip()[-2000:]}")
 
     async def _sweep(self, run_dir: Path) -> None:
-        process = await self._run_shim(run_dir, "--sweep", str(run_dir / records.SPEC))
-        await process.communicate()
-
-    async def _run_shim(self, run_dir: Path, *arguments: str) -> asyncio.subprocess.Process:
-        python = getattr(sys, "_base_executable", None) or sys.executable
-        return await asyncio.create_subprocess_exec(
-            *(python, "-E", "-s", "-S", "-B", "-m", folder.SHIM, *arguments),
-            cwd=run_dir,
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        await asyncio.to_thread(_run_shim, run_dir, "--sweep", str(run_dir / records.SPEC))
 
     def _live(self, run_dir: Path) -> records.Started | None:
         """The start record if it is of this boot and the task has not ended: only then may a pid be signalled."""
@@ -334,3 +321,18 @@ def _remove(path: Path) -> None:
 
 def _with(known: Status, state: TaskState, reason: str, ended: Exit | None = None) -> Status:
     return replace(known, state=state, reason=reason, exit=ended)
+
+
+def _run_shim(run_dir: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run the copy of the shim in a run folder until it has put itself into the background, or has done what it is asked for."""
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    return subprocess.run(
+        (python, "-E", "-s", "-S", "-B", "-m", folder.SHIM, *arguments),
+        cwd=run_dir,
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        check=False,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from undeterred.wire.leaves import Maybe, Double, Int32, Object, Timestamp, without_nulls
+from undeterred.wire.leaves import Maybe, Double, Int32, Object, Timestamp
 
 
 class Metrics(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -15,7 +15,8 @@ class Metrics(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_onl
 
     def __post_init__(self) -> None:
         """A null on the wire means unset."""
-        without_nulls(self)
+        if self.batch_metrics is None:
+            self.batch_metrics = []
 
 
 class DoubleFieldFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):

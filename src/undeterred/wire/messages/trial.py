@@ -8,7 +8,7 @@ import msgspec
 
 from undeterred.wire.messages import checkpoint as checkpoint_
 from undeterred.wire.messages import common as common_
-from undeterred.wire.leaves import Maybe, Double, Int32, Int64, Object, Timestamp, without_nulls
+from undeterred.wire.leaves import Maybe, Double, Int32, Int64, Object, Timestamp
 
 
 class TrialProfilerMetricLabelsProfilerMetricType(enum.StrEnum):
@@ -155,7 +155,14 @@ class TrialMetrics(msgspec.Struct, rename="camel", forbid_unknown_fields=True, k
 
     def __post_init__(self) -> None:
         """A null on the wire means unset."""
-        without_nulls(self)
+        if self.trial_id is None:
+            self.trial_id = 0
+        if self.trial_run_id is None:
+            self.trial_run_id = 0
+        if self.steps_completed is None:
+            self.steps_completed = msgspec.UNSET
+        if self.report_time is None:
+            self.report_time = msgspec.UNSET
 
 
 class MetricsReport(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
