@@ -6,8 +6,8 @@ it shares the machine with. Results are rates and latencies of one run; compare 
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 Make = Callable[[int, int], bytes]
@@ -37,32 +37,61 @@ def request(url: str, method: str, path: str, body: bytes = b"", token: str = ""
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+@dataclass(slots=True)
+class Load:
+    """One kind of request, sent again and again, and what came of it so far."""
+
+    name: str
+    url: str
+    make: Make
+    latencies: list[float] = field(default_factory=list)
+    errors: int = 0
+    seconds: float = 0.0
+    sent: int = 0
+    """The highest number given to `make` so far: it starts with 0 and never sees a number twice for one connection."""
+
+    def result(self, connections: int) -> Result:
+        """Of all that was sent."""
+        ordered = sorted(self.latencies)
+        at = lambda share: 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))]  # noqa: E731
+        return Result(self.name, connections, len(ordered) / self.seconds, at(0.5), at(0.95), self.errors)
+
+
 async def run(name: str, url: str, make: Make, connections: int, seconds: float) -> Result:
     """Load `url` for a time; statuses other than 200 are errors."""
-    parts = urlsplit(url)
-    latencies: list[float] = []
-    errors = 0
-    end = time.monotonic() + seconds
+    load = Load(name, url, make)
+    await _slice(load, connections, seconds)
+    return load.result(connections)
 
-    async def worker(number: int) -> None:
-        nonlocal errors
+
+async def alternate(loads: Sequence[Load], connections: int, seconds: float, slices: int = 10) -> list[Result]:
+    """Each load for `seconds` in all, in slices by turns: what else the machine does meanwhile slows all of them alike."""
+    for _ in range(slices):
+        for load in loads:
+            await _slice(load, connections, seconds / slices)
+    return [load.result(connections) for load in loads]
+
+
+async def _slice(load: Load, connections: int, seconds: float) -> None:
+    parts = urlsplit(load.url)
+    begun = time.monotonic()
+    first = load.sent
+
+    async def worker(connection: int) -> None:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        count = 0
-        while time.monotonic() < end:
+        number = first
+        while time.monotonic() < begun + seconds:
             started = time.perf_counter()
-            writer.write(make(number, count))
+            writer.write(load.make(connection, number))
             status = await _answer(reader)
-            latencies.append(time.perf_counter() - started)
-            errors += status != 200
-            count += 1
+            load.latencies.append(time.perf_counter() - started)
+            load.errors += status != 200
+            number += 1
         writer.close()
+        load.sent = max(load.sent, number)
 
-    started = time.monotonic()
-    await asyncio.gather(*(worker(number) for number in range(connections)))
-    took = time.monotonic() - started
-    latencies.sort()
-    at = lambda share: 1000 * latencies[min(len(latencies) - 1, int(len(latencies) * share))]  # noqa: E731
-    return Result(name, connections, len(latencies) / took, at(0.5), at(0.95), errors)
+    await asyncio.gather(*(worker(connection) for connection in range(connections)))
+    load.seconds += time.monotonic() - begun
 
 
 async def _answer(reader: asyncio.StreamReader) -> int:

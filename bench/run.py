@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.load import Result, request, run  # noqa: E402
+from bench.load import Load, Result, alternate, request, run  # noqa: E402
 from scripts.server import running  # noqa: E402
 
 PASSWORD = "bench"
@@ -73,21 +73,24 @@ def report_body(steps: int) -> bytes:
 
 
 async def measure(server: Server, trials: list[int], ceiling: str, seconds: float) -> list[Result]:
-    """All loads, one after another."""
+    """All loads, one after another; reports and the ceilings by turns, since their ratio is what counts."""
     results = []
     for connections in (1, 8, 32):
         body = report_body(1)
         empty = request(ceiling, "POST", "/empty", body)
         insert = request(ceiling, "POST", "/insert", body)
-        results.append(await run("ceiling: empty handler", ceiling, lambda _c, _n: empty, connections, seconds))  # noqa: B023
-        results.append(await run("ceiling: one durable insert", ceiling, lambda _c, _n: insert, connections, seconds))  # noqa: B023
 
         def report(connection: int, number: int, base: int = connections) -> bytes:
             steps = base * 1_000_000 + number + 1
             path = f"/api/v1/trials/{trials[connection]}/metrics"
             return request(server.url, "POST", path, report_body(steps), server.token)
 
-        results.append(await run("metric reports of 10 values", server.url, report, connections, seconds))
+        loads = [
+            Load("ceiling: empty handler", ceiling, lambda _c, _n: empty),  # noqa: B023
+            Load("ceiling: one durable insert", ceiling, lambda _c, _n: insert),  # noqa: B023
+            Load("metric reports of 10 values", server.url, report),
+        ]
+        results += await alternate(loads, connections, 2 * seconds)
     task = server.call("GET", f"/api/v1/trials/{trials[0]}")["trial"]["taskId"]
     lines = [
         {"taskId": task, "log": f"line {n}\n", "timestamp": "2026-01-01T00:00:00Z", "level": "LOG_LEVEL_INFO"} for n in range(500)
@@ -160,7 +163,7 @@ def text(results: list[Result], starts: list[float], seconds: float) -> str:
     lines = [
         "# Measurements",
         "",
-        "Written by `make bench`. Load generator, server and ceiling share the machine: read ratios of one run, not rates.",
+        "Written by `make bench`. Generator, server and ceiling share the machine by turns: read ratios of one run, not rates.",
         "",
         f"- {datetime.date.today().isoformat()}, commit {commit}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {seconds:g} s a load",
