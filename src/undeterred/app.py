@@ -6,7 +6,6 @@ import os
 import secrets
 import sys
 from collections.abc import Hashable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from undeterred.base import tls
 from undeterred.base.clock import Clock, SystemClock
 from undeterred.base.ids import new_uuid
 from undeterred.base.settings import Settings
+from undeterred.base.struct import Struct
 from undeterred.core.config.mask import read_storage
 from undeterred.core.pools import default_for, pools_of
 from undeterred.engine import keys
@@ -40,8 +40,7 @@ END_TASKS = "end-tasks"
 """File in the data folder: tasks end together with the server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """What opening the store found."""
 
     db: Database

@@ -9,6 +9,7 @@ from undeterred.api.all import HANDLERS
 from undeterred.api.call import Call
 from undeterred.api.health import health
 from undeterred.app import App
+from undeterred.base.struct import replace
 from undeterred.http.server import Server
 from undeterred.launch.launcher import Inventory
 from undeterred.wire import messages as m
@@ -54,7 +55,7 @@ async def test_what_is_down_is_told_with_503(app: App) -> None:
     async def down(call: Call, req: Empty) -> m.HealthCheck:
         return await health(Dead(call.services, call.caller), req)
 
-    handlers = HANDLERS | {"health": dataclasses.replace(HANDLERS["health"], function=down)}
+    handlers = HANDLERS | {"health": replace(HANDLERS["health"], function=down)}
     async with Client.open(Server(app.services, handlers), PASSWORD) as client:
         answer = await client.get("/health")
     assert (answer.status, answer.body["status"], answer.body["database"]) == (503, "down", "down")

@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from urllib3.util.retry import Retry
 
+from undeterred.base.struct import replace
 from undeterred.launch.build import Place, environment, info_files, retry_config, start_script
 from undeterred.launch.spec import ClusterFacts, Device, LaunchSpec, NodeAsk, TrialFacts
 

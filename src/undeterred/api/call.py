@@ -1,13 +1,13 @@
 """`Call`: what a handler is given beside its request message."""
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from undeterred.api.who import Identities, Who
 from undeterred.base.clock import Clock
 from undeterred.base.errors import Forbidden, NotFound, Unauthenticated
 from undeterred.base.settings import Settings
+from undeterred.base.struct import Struct, field
 from undeterred.core.rights import Decision, Mode, Right, Rule, Scope, Subject, Target, decide, scope
 from undeterred.engine.engine import Engine
 from undeterred.store import users
@@ -16,8 +16,7 @@ from undeterred.store.database import Database, Tx
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Struct, frozen=True):
     """What all handlers share."""
 
     db: Database
@@ -30,8 +29,7 @@ class Services:
     """Where checkpoints go when neither experiment nor workspace says so."""
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """One call of one operation."""
 
     services: Services

@@ -1,11 +1,11 @@
 """What monitoring systems read: the state of the cluster as numbers, and where its machines are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.api.call import Call
 from undeterred.base.json import loads
+from undeterred.base.struct import Struct
 from undeterred.core.exposition import Family, Sample, gauge
 from undeterred.core.rights import Right
 from undeterred.engine.agents import AgentView
@@ -16,8 +16,7 @@ _CADVISOR, _DCGM = 8080, 9400
 """Ports on which exporters of containers and GPUs usually listen."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cluster:
+class _Cluster(Struct, frozen=True):
     agents: list[AgentView]
     running: list[Any]
     counts: dict[str, tuple[int, int]]

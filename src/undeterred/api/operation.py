@@ -4,9 +4,9 @@ import enum
 import inspect
 import typing
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Right
 from undeterred.wire.operation import Operation
 from undeterred.wire.operations import OPERATIONS
@@ -23,8 +23,7 @@ class Needs(enum.Enum):
     """Any user: what is answered concerns the caller alone, or is for everybody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """A handler as registered."""
 
     operation: Operation

@@ -1,7 +1,6 @@
 """Runs: searching them, and acting on many of them, one result for each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.api.call import Call
@@ -9,6 +8,7 @@ from undeterred.api.operation import operation
 from undeterred.api.views.common import few, given, pagination
 from undeterred.api.views.runs import flat_run
 from undeterred.base.errors import Failure, Invalid, NotFound
+from undeterred.base.struct import Struct
 from undeterred.core.filters.columns import Table
 from undeterred.core.filters.sort import parse_sort
 from undeterred.core.filters.tree import parse
@@ -25,8 +25,7 @@ Act = Callable[[Tx, Any], None]
 """Does something to a run (its row); raises when it cannot be done."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """Which runs an action is for."""
 
     right: Right

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from undeterred.api.call import Call
 from undeterred.api.operation import operation
 from undeterred.api.views.logs import level_of, task_line, trial_line
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.loglines import LogLine
 from undeterred.core.regex import compile_pattern
 from undeterred.core.rights import Right
@@ -26,8 +26,7 @@ POLL_SECONDS = 5.0
 """How long a follower waits at most for a wake before it looks by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Whose log: its tasks, and how to tell that nothing more will come."""
 
     task_ids: tuple[str, ...]

@@ -6,11 +6,11 @@ Looking a token up costs a query, so live sessions are remembered for a second; 
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
 from typing import Any
 
 from undeterred.base.clock import SECOND, Clock, Micros
 from undeterred.base.errors import Forbidden, Unauthenticated
+from undeterred.base.struct import Struct, replace
 from undeterred.engine.sharing import Sharing
 from undeterred.store import sessions, users
 from undeterred.store.database import Database, Tx
@@ -27,8 +27,7 @@ LENT_AT_MOST = 1000
 _ENDED = "the session has been ended; log in again"
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Struct, frozen=True):
     """An authenticated caller."""
 
     user_id: int

@@ -2,18 +2,17 @@
 
 import ipaddress
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 from undeterred.base.errors import Invalid
 from undeterred.base.settings import Tls
+from undeterred.base.struct import Struct
 
 LOCAL = "127.0.0.1"
 """The address under which tasks reach the server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """Checked PEM files."""
 
     cert: str

@@ -1,11 +1,11 @@
 """The text format that Prometheus reads."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from undeterred.base.struct import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One number with its labels; `suffix` is added to the family's name (`_bucket`, `_sum`, `_count` of histograms)."""
 
     value: float
@@ -13,8 +13,7 @@ class Sample:
     suffix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """Numbers of one meaning."""
 
     name: str

@@ -1,10 +1,9 @@
 """One line of a task's log, as it travels between the rooms."""
 
-from dataclasses import dataclass
+from undeterred.base.struct import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """A line and where it came from. `source` is `master` for what the server itself says about a task."""
 
     text: str

@@ -7,10 +7,10 @@ a default policy of that name off. The older form, `{pattern, action: {type: ...
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from undeterred.base.struct import Struct
 from undeterred.core.regex import Pattern, compile_pattern
 
 CONFIG_MARK = "log_policies"
@@ -24,8 +24,7 @@ class PolicyAction(StrEnum):
     CANCEL_RETRIES = "cancel_retries"
 
 
-@dataclass(frozen=True, slots=True)
-class LogPolicy:
+class LogPolicy(Struct, frozen=True):
     """One policy, ready to be matched."""
 
     name: str
@@ -34,8 +33,7 @@ class LogPolicy:
     action: PolicyAction | None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """Line number `line` of a batch matched."""
 
     policy: LogPolicy

@@ -5,18 +5,17 @@ list `resource_pools`. Without a list there is one pool, `default`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct, field
 
 DEFAULT_POOL = "default"
 PRIORITY, FAIR_SHARE = "priority", "fair_share"
 _FITTING = ("best", "worst")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class Pool(Struct, frozen=True, kw_only=True):
     """One pool: how its queue is worked off and what its tasks get."""
 
     name: str

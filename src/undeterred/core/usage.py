@@ -1,17 +1,16 @@
 """Accounting: how many slot-seconds were used, by whom, for what and where."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from undeterred.base.clock import DAY, SECOND, Micros
+from undeterred.base.struct import Struct
 
 TOTAL, USER, LABEL, POOL, AGENT, QUEUED = "total", "username", "experiment_label", "resource_pool", "agent", "queued"
 KINDS = (TOTAL, USER, LABEL, POOL, AGENT)
 """By what slot-seconds are added up; QUEUED is a mean of waiting times beside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """One allocation that held slots."""
 
     start: Micros

@@ -4,12 +4,12 @@ import hashlib
 import hmac
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from undeterred.base.clock import SECOND, Micros
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.metrics.checks import VALIDATION
 
 STATE_CHANGE, METRIC, TASK_LOG, CUSTOM = "EXPERIMENT_STATE_CHANGE", "METRIC_THRESHOLD_EXCEEDED", "TASK_LOG", "CUSTOM"
@@ -28,8 +28,7 @@ _COLORS = {"COMPLETED": "#13b670", "ERROR": "#dd5040"}
 _BLUE = "#2b6cb0"
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     """A trigger with the webhook it belongs to."""
 
     id: int
@@ -43,8 +42,7 @@ class Trigger:
     workspace_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """The experiment that an event is about, as it is told."""
 
     id: int

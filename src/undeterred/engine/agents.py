@@ -1,12 +1,12 @@
 """Agents and their slots: which may get new work, and what happens to the work they hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.clock import Micros
 from undeterred.base.errors import NotFound
+from undeterred.base.struct import Struct
 from undeterred.engine import allocations, keys
 from undeterred.launch.launcher import Node
 from undeterred.launch.spec import Device
@@ -15,8 +15,7 @@ from undeterred.store import allocations as allocation_rows
 from undeterred.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class SlotView:
+class SlotView(Struct, frozen=True):
     """One slot as it is now."""
 
     id: int
@@ -27,8 +26,7 @@ class SlotView:
     """Who holds it."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentView:
+class AgentView(Struct, frozen=True):
     """One agent as it is now."""
 
     id: str

@@ -4,12 +4,12 @@ Every function is called inside a transaction with the task's other rows locked 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import ids, json
 from undeterred.base.clock import Micros
 from undeterred.base.errors import Refused
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle.allocation import AllocationState, Stop, advance, how_to_stop
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.engine import keys, logs
@@ -23,8 +23,7 @@ GIVEN = (_A.ASSIGNED, _A.PULLING, _A.STARTING, _A.RUNNING, _A.WAITING, _A.TERMIN
 """States in which an allocation holds slots."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True):
     """What a task asks of a resource pool."""
 
     task_id: str

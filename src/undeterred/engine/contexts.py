@@ -5,9 +5,9 @@ import io
 import posixpath
 import tarfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from undeterred.base.errors import Invalid, NotFound
+from undeterred.base.struct import Struct
 from undeterred.launch.context import checked_link, checked_path, link_outside
 from undeterred.launch.spec import ContextFile
 
@@ -15,8 +15,7 @@ LIMIT = 95 * 1024 * 1024
 """Bytes of all files of a context together, the limit of the client."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A file or folder of a context."""
 
     path: str

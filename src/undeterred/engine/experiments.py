@@ -7,12 +7,12 @@ All functions are called inside a transaction; what they set off is applied in t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.errors import Invalid, NotFound, Refused
 from undeterred.base.ids import new_uuid
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle import experiment as lifecycle
 from undeterred.core.lifecycle.experiment import STOPPING, TERMINAL, ExperimentState
 from undeterred.core.lifecycle.trial import TERMINAL as TRIAL_TERMINAL
@@ -27,8 +27,7 @@ _E = ExperimentState
 _T = TrialState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewExperiment:
+class NewExperiment(Struct, frozen=True, kw_only=True):
     """What `create` needs. Rights, policies and capacity have been checked; `config` is resolved and complete."""
 
     project_id: int

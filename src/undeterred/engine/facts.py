@@ -1,48 +1,43 @@
 """What happened, as values: a lifecycle function raises facts with `tx.fact`, `flow.py` carries them to those concerned."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle.exits import ExitFacts
 from undeterred.core.loglines import LogLine
 from undeterred.core.search.actions import Action
 from undeterred.core.search.events import ExitReason
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentCreated:
+class ExperimentCreated(Struct, frozen=True):
     """A managed experiment has its row; its search has not begun."""
 
     experiment_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentStateChanged:
+class ExperimentStateChanged(Struct, frozen=True):
     """An experiment has another stored state."""
 
     experiment_id: int
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentEnded:
+class ExperimentEnded(Struct, frozen=True):
     """An experiment reached a terminal state."""
 
     experiment_id: int
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class SearchDecided:
+class SearchDecided(Struct, frozen=True):
     """The search of an experiment wants this."""
 
     experiment_id: int
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ValidationReported:
+class ValidationReported(Struct, frozen=True):
     """Validation metrics of a run are stored."""
 
     run_id: int
@@ -51,8 +46,7 @@ class ValidationReported:
     metrics: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressReported:
+class ProgressReported(Struct, frozen=True):
     """A run says which part of its work is done, 0 to 1."""
 
     run_id: int
@@ -61,8 +55,7 @@ class ProgressReported:
     progress: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunContinued:
+class RunContinued(Struct, frozen=True):
     """A trial that had ended is to run again."""
 
     experiment_id: int
@@ -70,23 +63,20 @@ class RunContinued:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded:
+class RunEnded(Struct, frozen=True):
     """A trial is gone for good; `early` tells why when it had not done its work."""
 
     run_id: int
     early: ExitReason | None
 
 
-@dataclass(frozen=True, slots=True)
-class MaybeFinished:
+class MaybeFinished(Struct, frozen=True):
     """A stopping experiment may have lost its last trial: looked at once nothing else is to be done."""
 
     experiment_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationExited:
+class AllocationExited(Struct, frozen=True):
     """An allocation is over and its row closed."""
 
     allocation_id: str
@@ -94,15 +84,13 @@ class AllocationExited:
     exit: ExitFacts
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(Struct, frozen=True):
     """A task that is no trial is over."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class LinesStored:
+class LinesStored(Struct, frozen=True):
     """New lines of a task's log are stored."""
 
     task_id: str

@@ -1,14 +1,13 @@
 """The launchers of this server, by resource pool, and what they say of their machines."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from undeterred.base.struct import Struct
 from undeterred.launch.launcher import Launcher, Node
 from undeterred.launch.spec import Device
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A node of a launcher that was asked last."""
 
     node: Node

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass
 
 from undeterred.base.clock import SECOND, Micros
+from undeterred.base.struct import Struct
 from undeterred.engine.waiters import Waiters
 
 KEY = ("master log",)
@@ -17,8 +17,7 @@ LONGEST = 20_000
 """Characters of a line; what is longer is cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line."""
 
     id: int

@@ -4,18 +4,17 @@ Kept in memory alone: after a restart of the server the processes ask again, bec
 """
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct, field
 
 T = TypeVar("T")
 
 MOST_PEERS = 10_000
 
 
-@dataclass(slots=True)
-class _Round(Generic[T]):
+class _Round(Generic[T], Struct):
     peers: int
     brought: dict[str, T] = field(default_factory=dict)
     complete: asyncio.Event = field(default_factory=asyncio.Event)

@@ -8,18 +8,17 @@ import http.client
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from undeterred.base.errors import Invalid, Refused
+from undeterred.base.struct import Struct
 from undeterred.core.addresses import check_addresses
 
 MOST_ANSWER = 64 * 1024
 """Bytes of an answer that are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """What came back."""
 
     status: int | None

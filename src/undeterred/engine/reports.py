@@ -7,10 +7,10 @@ they are stored.
 import asyncio
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Busy, Failure
+from undeterred.base.struct import Struct
 from undeterred.engine import search
 from undeterred.store import experiments, reports
 from undeterred.store.database import Database, Tx
@@ -29,8 +29,7 @@ TURNS = 3
 """Turns of the event loop in which a request that is at a socket becomes a report that waits."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(Struct):
     report: Report
     allowed: Allowed | None
     done: "asyncio.Future[None]"

@@ -5,11 +5,11 @@ just then, so none is ended for having been idle while nobody could reach it.
 """
 
 import enum
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.clock import Clock, Micros
+from undeterred.base.struct import Struct
 from undeterred.store import allocations, experiments, runs, tasks
 from undeterred.store.database import Tx
 
@@ -24,8 +24,7 @@ class Stage(enum.Enum):
     """Its task has ended or is being killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """What is behind `/proxy/<service>/`, and whose it is."""
 
     task_id: str
@@ -45,8 +44,7 @@ class Service:
     """Of a notebook: who has it needs no login for this service."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """How a task's launch or configuration describes a service."""
 
     port: str

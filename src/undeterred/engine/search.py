@@ -6,11 +6,11 @@ it ahead of the log, and then the next event rebuilds it from the snapshot and t
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.errors import Failure, Invalid, Refused
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle.experiment import ExperimentState
 from undeterred.core.search import (
     Action,
@@ -48,8 +48,7 @@ def validation(tx: Tx, run: Any, metrics: Mapping[str, Any]) -> None:
         tx.fact(ValidationReported(run.id, run.experiment_id, run.request_id, metrics))
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What came of an instruction: the request ids of the trials that it made, in its order."""
 
     made: tuple[RequestId, ...]
@@ -61,8 +60,7 @@ class SearchBroken(Exception):
     """A search method failed by itself: its experiment cannot go on."""
 
 
-@dataclass(slots=True)
-class _Live:
+class _Live(Struct):
     search: Search
     seq: int
     snapshot_seq: int

@@ -1,11 +1,11 @@
 """From the rows of an allocation to the `LaunchSpec` of its start: everything a launcher needs, as plain data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.settings import Settings
+from undeterred.base.struct import Struct, field
 from undeterred.core.config.schema import DEFAULT_IMAGES
 from undeterred.core.config.tcd import combine
 from undeterred.core.pools import Pool
@@ -25,8 +25,7 @@ from undeterred.store.database import Tx
 Tree = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What is the same for all launches of one server."""
 
     cluster_id: str
@@ -38,8 +37,7 @@ class Ground:
     master_cert_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(Struct, frozen=True):
     """What is read of one allocation, in one transaction."""
 
     allocation: Any

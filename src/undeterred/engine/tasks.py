@@ -4,7 +4,6 @@ A task of these kinds has one job and, at a time, one allocation. Trials are tas
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from undeterred.base import json
@@ -12,6 +11,7 @@ from undeterred.base.clock import SECOND
 from undeterred.base.errors import NotFound, Refused
 from undeterred.base.ids import new_uuid
 from undeterred.base.settings import PREEMPTION_TIMEOUT
+from undeterred.base.struct import Struct, asdict, field
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.core.lifecycle.task import TRANSITIONS, Member, TaskState, end_of_allocation, to_kill, to_pause, to_resume
 from undeterred.engine import allocations, keys
@@ -23,8 +23,7 @@ from undeterred.store.database import Tx
 ENTRY_TYPES = ("NOTEBOOK", "SHELL", "COMMAND", "TENSORBOARD", "CHECKPOINT_GC", "GENERIC")
 
 
-@dataclass(frozen=True, slots=True)
-class Proxied:
+class Proxied(Struct, frozen=True):
     """A port of a task that the proxy serves."""
 
     port: str
@@ -36,8 +35,7 @@ class Proxied:
     unauthenticated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """How a task is started, as plain data that is stored with it."""
 
     argv: tuple[str, ...]
@@ -57,8 +55,7 @@ class Launch:
     """Whether the task reports by itself that it is idle; without its word it counts as active."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTask:
+class NewTask(Struct, frozen=True, kw_only=True):
     """What `create` needs. The configuration is resolved and complete."""
 
     task_type: str

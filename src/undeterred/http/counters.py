@@ -2,14 +2,14 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from undeterred.base.struct import Struct, field
 
 BOUNDS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0)
 """Upper bounds, in seconds, of the classes of durations; beyond the last there is one more."""
 
 
-@dataclass(slots=True)
-class Durations:
+class Durations(Struct):
     """How long the requests of one operation took."""
 
     classes: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))

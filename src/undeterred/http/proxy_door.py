@@ -8,7 +8,6 @@ import functools
 import html
 import urllib.parse
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
@@ -16,6 +15,7 @@ from undeterred.api import proxied
 from undeterred.api.call import Call, Services
 from undeterred.api.proxied import NotReady
 from undeterred.base.errors import Failure, NotFound, Unauthenticated
+from undeterred.base.struct import Struct
 from undeterred.engine.routes import Service
 from undeterred.http.identity import identify
 from undeterred.http.pages import LOGIN
@@ -30,8 +30,7 @@ _LOOK_S = 2.0
 """How often is asked whether what goes on may still go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Knock:
+class Knock(Struct, frozen=True):
     """A request at the door."""
 
     method: str
@@ -48,8 +47,7 @@ class Knock:
         return not self.websocket and self.method in ("GET", "HEAD") and b"text/html" in first(self.headers, b"accept")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(Struct, frozen=True):
     """A request that is let through, as the task gets it."""
 
     service: Service

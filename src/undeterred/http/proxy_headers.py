@@ -7,8 +7,8 @@ site, and installs no service worker beyond its own path.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from undeterred.base.struct import Struct
 from undeterred.http.identity import COOKIE
 
 Headers = list[tuple[bytes, bytes]]
@@ -26,8 +26,7 @@ _LOGIN = re.compile(rb"(?:^|\s)" + COOKIE.encode() + rb"\s*=")
 _UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """What a task may know of who calls."""
 
     address: str

@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from undeterred.base import json
+from undeterred.base.struct import Struct, field
 from undeterred.launch.spec import Device, LaunchSpec
 
 INHERITED = (
@@ -22,8 +22,7 @@ LARGEST_VARIABLE = 100_000
 """Linux refuses a program one of whose variables has 128 KiB or more."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where one rank of a task runs."""
 
     run_dir: str

@@ -7,18 +7,17 @@ intents without a handle. A launcher only places, starts and ends supervisors; i
 
 import enum
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from typing import NewType, Protocol
 
 from undeterred.base.clock import Micros
+from undeterred.base.struct import Struct, field
 from undeterred.launch.spec import Device, LaunchSpec
 
 Handle = NewType("Handle", str)
 """Opaque JSON `{engine, native_id, name, submitted_at}`; the caller stores it and gives it back."""
 
 
-@dataclass(frozen=True)
-class Caps:
+class Caps(Struct, frozen=True):
     """What an engine does by itself."""
 
     places: bool = False
@@ -31,8 +30,7 @@ class Caps:
     requeues: bool = False
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """One machine of a pool."""
 
     id: str
@@ -48,8 +46,7 @@ class Node:
         return len(self.devices)
 
 
-@dataclass(frozen=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """All nodes that an engine knows."""
 
     nodes: tuple[Node, ...]
@@ -71,8 +68,7 @@ class TaskState(enum.Enum):
     """The engine does not answer: no reason to assume a failure."""
 
 
-@dataclass(frozen=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """How a task ended."""
 
     code: int | None
@@ -88,8 +84,7 @@ class Exit:
     """The task ended after a call of `kill`."""
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(Struct, frozen=True):
     """Answer of `Launcher.status`."""
 
     state: TaskState
@@ -107,16 +102,14 @@ class Status:
         return self.state in (TaskState.EXITED, TaskState.LOST)
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something may have changed: ask `status` (kind "state") or `list_owned` again (kind "resync")."""
 
     kind: str
     allocation_id: str = ""
 
 
-@dataclass(frozen=True)
-class Offsets:
+class Offsets(Struct, frozen=True):
     """How far the output of a task has been read and stored, in bytes; store it in the transaction of the lines."""
 
     stdout: int = 0
@@ -125,8 +118,7 @@ class Offsets:
     """Position in the file that says when the output had which size."""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of a task's log."""
 
     source: str
@@ -140,8 +132,7 @@ class Line:
     rank: int | None = None
 
 
-@dataclass(frozen=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """A piece of a task's log."""
 
     lines: tuple[Line, ...] = field(default=())

@@ -6,10 +6,10 @@ which, in words; the documentation is made from it.
 
 import os.path
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Invalid, Unsupported
+from undeterred.base.struct import Struct
 from undeterred.launch.spec import ContainerOptions
 
 CONTAINER_WORK_DIR = "/run/determined/workdir"
@@ -32,8 +32,7 @@ OPTIONS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Mapped:
+class Mapped(Struct, frozen=True):
     """What the launcher does about the options."""
 
     links: tuple[tuple[str, str], ...] = ()

@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from undeterred.base.struct import Struct, field
 
 TRIAL_PORTS = ("DTRAIN_SSH_PORT", "INTER_TRAIN_PROCESS_COMM_PORT_1", "INTER_TRAIN_PROCESS_COMM_PORT_2", "C10D_PORT")
 """Variables of the ports that a distributed trial needs."""
@@ -14,8 +15,7 @@ TRIAL_ARGV = ("python", "-m", "determined.exec.launch")
 """Command of a trial: the harness reads the entrypoint from the trial's configuration."""
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(Struct, frozen=True):
     """One slot's device."""
 
     id: int
@@ -25,8 +25,7 @@ class Device:
     uuid: str = ""
 
 
-@dataclass(frozen=True)
-class NodeAsk:
+class NodeAsk(Struct, frozen=True):
     """What one rank of the gang gets; the index in `LaunchSpec.nodes` is the rank."""
 
     slots: int = 0
@@ -37,8 +36,7 @@ class NodeAsk:
     """Ids of the devices; None leaves the choice to an engine that assigns devices."""
 
 
-@dataclass(frozen=True)
-class UnixUser:
+class UnixUser(Struct, frozen=True):
     """The Unix identity of an agent user group."""
 
     uid: int
@@ -47,8 +45,7 @@ class UnixUser:
     group: str = ""
 
 
-@dataclass(frozen=True)
-class ContextFile:
+class ContextFile(Struct, frozen=True):
     """One entry of a context directory as the API carries it."""
 
     path: str
@@ -61,8 +58,7 @@ class ContextFile:
     """Seconds since 1970."""
 
 
-@dataclass(frozen=True)
-class ClusterFacts:
+class ClusterFacts(Struct, frozen=True):
     """What a task must know of the cluster."""
 
     cluster_id: str
@@ -73,8 +69,7 @@ class ClusterFacts:
     master_cert_name: str = ""
 
 
-@dataclass(frozen=True)
-class TrialFacts:
+class TrialFacts(Struct, frozen=True):
     """What only trials have."""
 
     experiment_id: int
@@ -90,8 +85,7 @@ class TrialFacts:
     network_interface: str | None = None
 
 
-@dataclass(frozen=True)
-class ContainerOptions:
+class ContainerOptions(Struct, frozen=True):
     """Options of a configuration that mean a container; `options.py` says what becomes of each.
 
     Only what somebody configured: a default (such as the default image) must be left out, or every task warns.
@@ -111,8 +105,7 @@ class ContainerOptions:
     drop_capabilities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class LaunchSpec:
+class LaunchSpec(Struct, frozen=True):
     """Everything needed to start one run of one task."""
 
     allocation_id: str

@@ -1,10 +1,9 @@
 """Key pairs for shells."""
 
-from dataclasses import dataclass
+from undeterred.base.struct import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPair(Struct, frozen=True):
     """Both halves as OpenSSH reads them from files."""
 
     private: str

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import NullPool, QueuePool
 
 from undeterred.base import json
@@ -207,7 +207,18 @@ def upsert(connection: sa.Connection, table: sa.Table, values: dict[str, Any], k
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # slow to import, and not needed on SQLite
+
+    return postgresql.insert(table)
+
+
+def _jsonb(text: Any) -> sa.Cast[Any]:
+    """PostgreSQL: a JSON text parsed."""
+    from sqlalchemy.dialects.postgresql import JSONB
+
+    return sa.cast(text, JSONB)
 
 
 def lock(connection: sa.Connection, statement: sa.Select[Any], of: sa.Table | None = None) -> sa.Select[Any]:
@@ -226,14 +237,14 @@ def json_text(connection: sa.Connection, column: Any, *path: str) -> sa.ColumnEl
     """The member of a JSON text column as text (numbers as their digits), NULL when absent."""
     if connection.dialect.name == "sqlite":
         return sa.func.json_extract(column, "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in path))
-    return sa.func.jsonb_extract_path_text(sa.cast(column, postgresql.JSONB), *path)
+    return sa.func.jsonb_extract_path_text(_jsonb(column), *path)
 
 
 def json_is_text(connection: sa.Connection, column: Any, *path: str) -> sa.ColumnElement[bool]:
     """Whether the member of a JSON text column is a text."""
     if connection.dialect.name == "sqlite":
         return sa.func.json_type(column, "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in path)) == "text"
-    return sa.func.jsonb_typeof(sa.func.jsonb_extract_path(sa.cast(column, postgresql.JSONB), *path)) == "string"
+    return sa.func.jsonb_typeof(sa.func.jsonb_extract_path(_jsonb(column), *path)) == "string"
 
 
 def json_has_text(connection: sa.Connection, column: Any, text: str) -> sa.ColumnElement[bool]:
@@ -243,7 +254,7 @@ def json_has_text(connection: sa.Connection, column: Any, text: str) -> sa.Colum
         members = sa.func.json_each(column).table_valued("value")
         found = sa.exists(sa.select(sa.literal(1)).select_from(members).where(members.c.value == text))
         return sa.and_(sa.func.instr(column, encoded) > 0, found)
-    return sa.and_(sa.func.strpos(column, encoded) > 0, sa.cast(column, postgresql.JSONB).has_key(text))
+    return sa.and_(sa.func.strpos(column, encoded) > 0, _jsonb(column).has_key(text))
 
 
 def table_of(connection: sa.Connection, columns: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> sa.Select[Any]:
@@ -254,8 +265,8 @@ def table_of(connection: sa.Connection, columns: Mapping[str, Any], rows: Sequen
         given = sa.func.json_each(text).table_valued("value")
         members = [sa.func.json_extract(given.c.value, f"$[{place}]") for place in range(len(columns))]
     else:
-        given = sa.func.jsonb_array_elements(sa.cast(text, postgresql.JSONB)).table_valued("value")
-        row = sa.cast(given.c.value, postgresql.JSONB)
+        given = sa.func.jsonb_array_elements(_jsonb(text)).table_valued("value")
+        row = _jsonb(given.c.value)
         members = [row.op("->>")(place) for place in range(len(columns))]
     typed = [sa.cast(member, kind).label(name) for member, (name, kind) in zip(members, columns.items(), strict=True)]
     return sa.select(*typed).select_from(given)

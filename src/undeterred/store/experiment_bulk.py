@@ -1,12 +1,12 @@
 """Experiments chosen by a filter, for actions on many of them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base import json
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Scope
 from undeterred.store import dialect
 from undeterred.store.database import Tx
@@ -14,8 +14,7 @@ from undeterred.store.schema.experiments import experiments
 from undeterred.store.schema.spaces import projects
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Which experiments; empty parts choose all."""
 
     project_id: int = 0

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base import json
+from undeterred.base.struct import Struct
 from undeterred.core.filters.columns import Table
 from undeterred.core.filters.sort import SortKey
 from undeterred.core.filters.tree import Filter
@@ -44,8 +44,7 @@ SORTS: dict[str, sa.ColumnElement[Any]] = {
 """What a list can be sorted by."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdFilter:
+class IdFilter(Struct, frozen=True):
     """Bounds and sets of ids; None and empty parts do not filter."""
 
     lt: int | None = None
@@ -56,8 +55,7 @@ class IdFilter:
     not_in: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentFilter:
+class ExperimentFilter(Struct, frozen=True):
     """Which experiments; empty parts choose all."""
 
     project_id: int = 0

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base import json
+from undeterred.base.struct import Struct
 from undeterred.core.filters.columns import Column, Family, Kind, Table
 from undeterred.core.filters.sort import SortKey
 from undeterred.core.filters.tree import All, Condition, Node, Operator
@@ -33,8 +33,7 @@ _WHOLE = 2**63
 _CHAIN = 30
 
 
-@dataclass(slots=True)
-class Compiler:
+class Compiler(Struct):
     """Compiles for one table and one transaction.
 
     In a search of experiments `own` are the values of their hyperparameters and `best` those of their best runs; in a search

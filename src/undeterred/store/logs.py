@@ -1,11 +1,11 @@
 """Lines of task logs: appended in their order, read by page, filtered, never held in a cursor."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from undeterred.base.struct import Struct
 from undeterred.core.loglines import LogLine
 from undeterred.store import bulk, dialect
 from undeterred.store.database import Tx
@@ -35,8 +35,7 @@ def append(tx: Tx, task_id: str, lines: Sequence[LogLine]) -> None:
     bulk.insert_rows(tx, task_logs, _COLUMNS, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class LogFilter:
+class LogFilter(Struct, frozen=True):
     """Which lines; within a field any value fits, all fields that are given must."""
 
     allocation_ids: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ read.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from undeterred.base import json
+from undeterred.base.struct import Struct, field
 from undeterred.core.metrics.checks import VALIDATION
 from undeterred.core.metrics.ranges import EVERYTHING, Range
 from undeterred.store.bulk import chunks
@@ -25,8 +25,7 @@ _BLOCK = 5000
 """Rows that are read at a time."""
 
 
-@dataclass(slots=True)
-class Series:
+class Series(Struct):
     """The reports of one trial and group, column by column."""
 
     names: tuple[str, ...]
@@ -63,8 +62,7 @@ class Series:
         self.columns = [old + new for old, new in zip(self.columns, found, strict=True)] if self.columns else found
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+class After(Struct, frozen=True):
     """The last report of a page; the next page begins behind it."""
 
     steps: int | None = None

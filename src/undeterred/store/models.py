@@ -1,13 +1,13 @@
 """The model registry: models and their versions, each of which is a checkpoint."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base import json
 from undeterred.base.errors import NotFound
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Scope
 from undeterred.store import dialect
 from undeterred.store.database import Tx
@@ -49,8 +49,7 @@ _LONGEST_ID = 18
 """Digits of the largest number that is looked up."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFilter:
+class ModelFilter(Struct, frozen=True):
     """Which models a list shows; what is left out does not filter."""
 
     id: int = 0

@@ -1,12 +1,12 @@
 """Notebooks, shells, commands and TensorBoards as lists show them: the task with its owner, its job and its latest start."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base.clock import DAY
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Scope
 from undeterred.store.database import Tx
 from undeterred.store.schema.base import Text
@@ -41,8 +41,7 @@ _SHOWN = sa.select(
 ).select_from(_FROM)
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFilter:
+class TaskFilter(Struct, frozen=True):
     """Which tasks of one kind a list shows; what is left out does not filter."""
 
     task_type: str

@@ -9,16 +9,14 @@
 | `bound_page` | all | all | all | empty page at the end | counts as 0 |
 """
 
-from dataclasses import dataclass
-
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 
 SQL_DEFAULT = 100
 GROUP_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """The half-open range `start:end` of a list of `total` items, and the request that led to it."""
 
     offset: int

@@ -1,13 +1,13 @@
 """Projects, with what the experiments in them add up to."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base.clock import Micros
 from undeterred.base.errors import NotFound
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Scope
 from undeterred.store import dialect
 from undeterred.store.database import Tx
@@ -29,8 +29,7 @@ _SHOWN = sa.select(
 """A project of an archived workspace is shown as archived (`shown_archived`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFilter:
+class ProjectFilter(Struct, frozen=True):
     """Which projects a list shows; what is left out does not filter."""
 
     workspace_id: int = 0
@@ -42,8 +41,7 @@ class ProjectFilter:
     user_ids: Collection[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """How much is inside a project."""
 
     experiments: int = 0

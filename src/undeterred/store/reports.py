@@ -7,7 +7,6 @@ later steps, and then the trial's summaries are made anew.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from undeterred.base import json
 from undeterred.base.clock import Micros
 from undeterred.base.errors import Failure, NotFound
+from undeterred.base.struct import Struct, field
 from undeterred.core.metrics import best, checks, merge, summary
 from undeterred.core.metrics.checks import TRAINING, VALIDATION, Kind, kind_of
 from undeterred.store import bulk, dialect
@@ -36,8 +36,7 @@ class Report(NamedTuple):
     batches: Sequence[Mapping[str, Any]] | None = None
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """A run while a batch is worked in; written once at the end."""
 
     row: Any
@@ -50,8 +49,7 @@ class State:
     rollback_steps: int | None
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """What is remembered from one batch to the next; nothing in it can be out of date."""
 
     groups: dict[str, int] = field(default_factory=dict)
@@ -138,8 +136,7 @@ _RUN_COLUMNS = (
 )
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """The work of one transaction."""
 
     tx: Tx

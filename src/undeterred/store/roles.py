@@ -1,20 +1,19 @@
 """Role assignments: which group holds which built-in role where. A user's own group stands for the user."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base.errors import Exists
+from undeterred.base.struct import Struct, asdict
 from undeterred.store import dialect
 from undeterred.store.database import Tx
 from undeterred.store.schema.identity import group_members, groups, role_assignments, users
 from undeterred.store.schema.spaces import workspaces
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """A role that a group holds in a workspace, or everywhere when `workspace_id` is None."""
 
     group_id: int

@@ -6,11 +6,11 @@ brings stale runs up to date in the background. The same holds for the hyperpara
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from undeterred.base.struct import Struct
 from undeterred.core.filters.columns import Column
 from undeterred.core.filters.values import (
     Cell,
@@ -39,8 +39,7 @@ _ROW: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Owners:
+class Owners(Struct, frozen=True):
     """Whose values: those of runs or of experiments."""
 
     table: sa.Table
@@ -137,8 +136,7 @@ class Values:
         return dialect.table_of(self._tx.conn, _ROW, rows) if rows else None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What stands in a column of a project."""
 
     kinds: frozenset[CellKind]

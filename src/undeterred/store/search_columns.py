@@ -2,12 +2,12 @@
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base.clock import Micros
+from undeterred.base.struct import Struct
 from undeterred.store.experiment_rows import NUM_TRIALS
 from undeterred.store.schema.experiments import experiments, runs
 from undeterred.store.schema.identity import users
@@ -74,8 +74,7 @@ class Needs(enum.Enum):
     ALL = "both, with owner, project and workspace"
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """One attribute; `value` is what filters compare, `order` what sorts go by (the value unless given)."""
 
     value: Callable[[Micros], Expression]

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base.clock import Micros
 from undeterred.base.errors import NotFound
+from undeterred.base.struct import Struct
 from undeterred.store.database import Tx
 from undeterred.store.fast import Prepared, delete_rows
 from undeterred.store.schema.identity import sessions, users
@@ -104,8 +104,7 @@ TOKEN_SORTS = frozenset(_TOKEN_SORTS)
 """What lists of access tokens can be sorted by."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFilter:
+class TokenFilter(Struct, frozen=True):
     """Which access tokens a list shows."""
 
     user_id: int | None = None

@@ -3,12 +3,12 @@
 import enum
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base import json
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle import shown
 from undeterred.core.lifecycle.allocation import AllocationState
 from undeterred.core.lifecycle.shown import ShownState
@@ -131,8 +131,7 @@ class Sort(enum.Enum):
     LOG_RETENTION = "log retention"
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """One trial with what belongs to it."""
 
     row: Any

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base.errors import NotFound, Refused
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Grant, Scope
 from undeterred.core.rights.roles import CLUSTER_ADMIN
 from undeterred.store import dialect
@@ -30,8 +30,7 @@ SORTS = frozenset(_SORTS)
 """What lists of users can be sorted by."""
 
 
-@dataclass(frozen=True, slots=True)
-class UserFilter:
+class UserFilter(Struct, frozen=True):
     """Which users a list shows; what is left out does not filter."""
 
     name: str = ""

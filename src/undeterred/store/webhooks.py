@@ -1,7 +1,6 @@
 """Webhooks with their triggers, and their deliveries."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +8,7 @@ import sqlalchemy as sa
 from undeterred.base import json
 from undeterred.base.clock import Micros
 from undeterred.base.errors import NotFound
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Scope
 from undeterred.core.webhooks import Trigger
 from undeterred.store import dialect
@@ -23,8 +23,7 @@ _SHOWN = sa.select(webhooks, workspaces.c.user_id.label("workspace_owner")).sele
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NewTrigger:
+class NewTrigger(Struct, frozen=True):
     """A trigger to be stored."""
 
     kind: str

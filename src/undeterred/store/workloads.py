@@ -2,12 +2,12 @@
 
 import enum
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base import json
+from undeterred.base.struct import Struct
 from undeterred.core.metrics.checks import TRAINING, VALIDATION, number
 from undeterred.store.bulk import chunks
 from undeterred.store.database import Tx
@@ -27,8 +27,7 @@ class Kind(enum.IntEnum):
     CHECKPOINT = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """One of them, with the row of the report or checkpoint."""
 
     kind: Kind

@@ -1,12 +1,12 @@
 """Workspaces, who pinned them, and how much is inside."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from undeterred.base.errors import NotFound
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Scope
 from undeterred.store import dialect
 from undeterred.store.database import Tx
@@ -20,8 +20,7 @@ SORTS = {"id": workspaces.c.id, "name": workspaces.c.name}
 """What lists of workspaces can be sorted by."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceFilter:
+class WorkspaceFilter(Struct, frozen=True):
     """Which workspaces a list shows; what is left out does not filter."""
 
     name: str = ""
@@ -35,8 +34,7 @@ class WorkspaceFilter:
     user_ids: Collection[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """How much is inside a workspace."""
 
     projects: int = 0

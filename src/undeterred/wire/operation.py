@@ -1,17 +1,17 @@
 """What an operation of the contract is: the type of the rows in the generated `operations.py`."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
+
+from undeterred.base.struct import Struct
 
 
 class Empty(msgspec.Struct):
     """The request message of an operation that takes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """One path or query parameter: where its value goes in the request message and how its text is read."""
 
     name: str
@@ -28,8 +28,7 @@ class Param:
         return tuple(self.proto_name.split("."))
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation: route, message types, and where the body goes."""
 
     id: str

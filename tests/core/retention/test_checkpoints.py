@@ -1,13 +1,13 @@
 """A policy deletes what it says and never what somebody needs."""
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import replace
 from undeterred.core.retention.checkpoints import Checkpoint, Plan, Policy, plan, policy_of
 
 NOTHING = Policy(0, 0, 0)

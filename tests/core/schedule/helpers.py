@@ -1,8 +1,8 @@
 """Small pools, and a world in which plans come true."""
 
-from dataclasses import replace
 from typing import Any
 
+from undeterred.base.struct import replace
 from undeterred.core.schedule import Agent, Group, Plan, Request, Running, Slot, Snapshot, plan
 
 

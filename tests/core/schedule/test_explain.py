@@ -1,10 +1,9 @@
 """Reasons, in words."""
 
-from dataclasses import replace
-
 import pytest
 
 from tests.core.schedule.helpers import agents, pool
+from undeterred.base.struct import replace
 from undeterred.core.schedule import Group, Request, Running, plan
 
 

@@ -1,11 +1,11 @@
 """Where requests are placed."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.core.schedule.helpers import agents, pool, starts
+from undeterred.base.struct import replace
 from undeterred.core.schedule import Agent, Group, Request, Running, Slot, Snapshot, plan
 
 

@@ -1,7 +1,6 @@
 """Properties of every plan, on random pools."""
 
 from collections import Counter
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.schedule.helpers import after, pool, released, settle
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import replace
 from undeterred.core.schedule import Agent, Group, Plan, Request, Running, Slot, Snapshot, group_ranks, plan
 
 

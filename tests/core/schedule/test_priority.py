@@ -1,11 +1,11 @@
 """The priority scheduler, with and without preemption."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.core.schedule.helpers import after, agents, pool, released, reprioritised, running_ids, settle, starts
+from undeterred.base.struct import replace
 from undeterred.core.schedule import Group, Request, Running, Snapshot, plan
 
 

@@ -1,6 +1,5 @@
 """Samples and grids of nested spaces."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import replace
 from undeterred.core.search import Grid, Rng, grid, sample
 from undeterred.core.search.space import check
 

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.launch.support import make_spec, opened, run, shell
 from undeterred.base.errors import Broken
+from undeterred.base.struct import replace
 from undeterred.launch.local import overlay
 from undeterred.launch.spec import ContextFile
 

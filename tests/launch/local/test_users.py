@@ -4,13 +4,13 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.launch.support import opened, processes_with, run, shell, until, wait_end
 from undeterred.base.errors import Refused
+from undeterred.base.struct import replace
 from undeterred.launch.local import users
 from undeterred.launch.spec import ContextFile, UnixUser
 

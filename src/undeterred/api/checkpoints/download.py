@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.api.call import Call
 from undeterred.api.checkpoints.targets import check_uuid, checkpoint
 from undeterred.base.errors import Invalid, NotFound
+from undeterred.base.struct import Struct
 from undeterred.core.rights import Right
 from undeterred.engine.storage.archive import FORMATS
 from undeterred.engine.storage.base import Entry, Storage
@@ -16,8 +16,7 @@ from undeterred.store import checkpoints, collecting
 from undeterred.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(Struct, frozen=True):
     """A checkpoint whose files are there."""
 
     uuid: str

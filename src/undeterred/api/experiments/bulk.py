@@ -1,7 +1,6 @@
 """The actions of `actions.py` on many experiments of a project, chosen by their ids or by a filter, one result for each."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from undeterred.api.call import Call
 from undeterred.api.choices import choice_of
@@ -9,6 +8,7 @@ from undeterred.api.experiments import actions
 from undeterred.api.experiments.actions import Act
 from undeterred.api.operation import operation
 from undeterred.base.errors import Failure, Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle.experiment import DELETABLE, TERMINAL, ExperimentState
 from undeterred.core.rights import Right
 from undeterred.store import experiment_bulk, projects
@@ -18,8 +18,7 @@ from undeterred.wire import messages as m
 _LIVE = frozenset(ExperimentState) - DELETABLE - {ExperimentState.DELETING, ExperimentState.DELETED}
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(Struct, frozen=True):
     """One action: its right, and of which experiments a filter chooses."""
 
     right: Right

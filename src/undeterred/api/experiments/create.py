@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from undeterred.api.call import Call
@@ -11,6 +10,7 @@ from undeterred.api.views.experiments import load_message
 from undeterred.base import json
 from undeterred.base.errors import Exists, Invalid, NotFound, Refused
 from undeterred.base.ids import random_name
+from undeterred.base.struct import Struct, replace
 from undeterred.core.config import policy
 from undeterred.core.config.mask import mask_experiment
 from undeterred.core.config.parse import parse_tree
@@ -27,8 +27,7 @@ from undeterred.store.database import Tx
 from undeterred.wire import messages as m
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where an experiment goes, and what that adds to its configuration."""
 
     project_id: int

@@ -6,7 +6,6 @@ Each stream tells at once what there is, then at most once per period what chang
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from undeterred.api import targets
@@ -15,6 +14,7 @@ from undeterred.api.operation import operation
 from undeterred.api.views.common import few, free
 from undeterred.api.views.metrics import EPOCH, chart_points, group_of
 from undeterred.base.errors import Invalid, Refused
+from undeterred.base.struct import Struct, field
 from undeterred.core.lifecycle.experiment import DELETABLE, ExperimentState
 from undeterred.core.metrics.checks import TRAINING, VALIDATION, number
 from undeterred.core.metrics.ranges import Range
@@ -145,8 +145,7 @@ def _over(tx: Tx, ids: Collection[int]) -> bool:
     return all(row.state in _OVER for row in metrics.followed(tx, ids))
 
 
-@dataclass(slots=True)
-class _Names:
+class _Names(Struct):
     ids: Sequence[int]
     told: set[tuple[str, str]] | None = None
 
@@ -167,8 +166,7 @@ class _Names:
         )
 
 
-@dataclass(slots=True)
-class _Batches:
+class _Batches(Struct):
     experiment_id: int
     group: str
     metric: str
@@ -185,8 +183,7 @@ class _Batches:
         return m.MetricBatchesResponse(batches=data)
 
 
-@dataclass(slots=True)
-class _Snapshot:
+class _Snapshot(Struct):
     experiment_id: int
     group: str
     metric: str
@@ -222,8 +219,7 @@ class _Snapshot:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sampled:
+class _Sampled(Struct, frozen=True):
     """What a sample found: the trials now shown, best first, and of those with news their points and the newest report."""
 
     shown: Sequence[int]
@@ -232,8 +228,7 @@ class _Sampled:
     hparams: dict[int, str]
 
 
-@dataclass(slots=True)
-class _Sample:
+class _Sample(Struct):
     experiment_id: int
     group: str
     metric: str

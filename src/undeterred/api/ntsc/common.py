@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from undeterred.api.call import Call
@@ -10,6 +9,7 @@ from undeterred.api.views.common import choose, is_descending, pagination
 from undeterred.base import json
 from undeterred.base.errors import Invalid, NotFound, Refused
 from undeterred.base.ids import new_uuid, random_name
+from undeterred.base.struct import Struct, field
 from undeterred.core.config import policy
 from undeterred.core.config.ntsc import ResolvedTask, TaskKind, default_description, resolve_ntsc, wanted
 from undeterred.core.pools import Pool
@@ -35,8 +35,7 @@ _SORTS = {
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One of the kinds."""
 
     word: TaskKind
@@ -59,8 +58,7 @@ class ListRequest(Protocol):
         """The name of the sort key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What a request to launch says."""
 
     config: Mapping[str, Any]
@@ -76,8 +74,7 @@ class Asked:
     """What counts where the configuration says nothing, in place of a template."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A checked request, and where its task goes."""
 
     workspace: Any
@@ -87,8 +84,7 @@ class Prepared:
     task_id: str = field(default_factory=new_uuid)
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """What the kind makes of a prepared task."""
 
     launch: Launch
@@ -96,8 +92,7 @@ class Setup:
     """What it keeps beside."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     workspace: Any
     pool: Pool
     template: Mapping[str, Any] | None

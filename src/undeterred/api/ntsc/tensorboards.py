@@ -1,7 +1,6 @@
 """TensorBoards: the event files of experiments and trials, shown behind the proxy. They take no slots."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.api.call import Call
@@ -14,6 +13,7 @@ from undeterred.api.views.common import few
 from undeterred.base import json
 from undeterred.base.clock import SECOND
 from undeterred.base.errors import Invalid, NotFound
+from undeterred.base.struct import Struct
 from undeterred.core.config.ntsc import TaskKind
 from undeterred.core.lifecycle.experiment import ExperimentState
 from undeterred.core.rights import Right
@@ -30,8 +30,7 @@ _START = """\
 exec python3 -m tensorboard.main --host 127.0.0.1 --port "$TENSORBOARD_PORT" --path_prefix "$TENSORBOARD_PREFIX" "$@\""""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """An experiment (with `trial_id` only that trial of it) whose files are shown."""
 
     experiment_id: int

@@ -1,7 +1,6 @@
 """Series of metrics for charts that compare trials."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.api import targets
@@ -12,6 +11,7 @@ from undeterred.api.views.metrics import EPOCH, chart_points, group_of, type_of
 from undeterred.api.views.trials import bare_message
 from undeterred.base import json
 from undeterred.base.errors import Invalid, NotFound
+from undeterred.base.struct import Struct
 from undeterred.core.metrics.checks import TRAINING, VALIDATION
 from undeterred.core.metrics.ranges import EVERYTHING, Range
 from undeterred.core.rights import Right
@@ -25,8 +25,7 @@ POINTS = 200
 BATCHES, TIME = "batches", "time"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Which reports are wanted: all that are inside every range."""
 
     steps: tuple[Range, ...]

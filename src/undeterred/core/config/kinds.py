@@ -5,9 +5,10 @@ tree canonical, `merge.merge` joins canonical trees, `defaults.fill` completes o
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from undeterred.base.struct import Struct
 
 Tree = dict[str, Any]
 """A configuration or a part of it, as JSON data."""
@@ -41,54 +42,46 @@ class Join(Enum):
     ARGUMENTS = "all lower entries, then all higher ones"
 
 
-@dataclass(frozen=True, slots=True)
-class Anything:
+class Anything(Struct, frozen=True):
     """Any JSON value, kept as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Null:
+class Null(Struct, frozen=True):
     """Only null is allowed; `hint` says what to use instead."""
 
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """true or false."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A text, one of `choices` if there are any."""
 
     choices: tuple[str, ...] = ()
     rule: Rule | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """An integer from `minimum` to `maximum`, both included; 4.0 is read as 4."""
 
     minimum: int = -INT64
     maximum: int = INT64 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A finite number, at least `minimum` or above `above`."""
 
     minimum: float | None = None
     above: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """A number of bytes, also written with a unit such as "4g"; read as an integer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A list; `key` names an entry for the joins ABOVE and BELOW, where a key must not repeat if `distinct`."""
 
     item: "Kind"
@@ -97,31 +90,27 @@ class Items:
     distinct: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """An object with free keys and values of one kind; layers unite."""
 
     value: "Kind"
 
 
-@dataclass(frozen=True, slots=True)
-class Shaped:
+class Shaped(Struct, frozen=True):
     """`shim` turns shorter and older forms of a value into the present one, before `kind` reads it."""
 
     shim: Callable[[Any], Any]
     kind: "Kind"
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """A value of one of several kinds that differ in their JSON type; `expected` describes them."""
 
     kinds: tuple["Kind", ...]
     expected: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A key of an object.
 
     `default` is what fills it after all merges; `required` demands a value after all merges, `at_once` already in the layer that
@@ -137,8 +126,7 @@ class Field:
     ignored: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """An object with known keys; `whole` objects replace one another instead of merging, `open` ones keep unknown keys."""
 
     fields: Mapping[str, Field]
@@ -147,8 +135,7 @@ class Record:
     open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(Struct, frozen=True):
     """An object whose further keys depend on the text under `by`.
 
     `common` keys stand in every branch and may be given without naming one. `together` are keys that travel as one set from
@@ -162,13 +149,11 @@ class Union:
     together: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Struct, frozen=True):
     """A space of hyperparameters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A Kubernetes pod specification; layers join by strategic merge patch."""
 
 

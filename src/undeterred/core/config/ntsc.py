@@ -6,10 +6,10 @@ template may hold keys that only experiments know. It has no say over slots and 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from undeterred.base.struct import Struct
 from undeterred.core import durations
 from undeterred.core.config import schema, shims, tcd
 from undeterred.core.config.checks import read_layer
@@ -124,16 +124,14 @@ TASK = Record(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What must be known before the pool of a task can be looked up."""
 
     pool: str
     slots: int
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedTask:
+class ResolvedTask(Struct, frozen=True):
     """A complete task configuration; `config` is plain JSON data as clients see it, keys in alphabetical order."""
 
     config: Tree

@@ -1,10 +1,10 @@
 """Config policies: what an administrator fixes (invariants) and limits (constraints) for all of the server or one workspace."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.config.checks import read
 from undeterred.core.config.kinds import Field, Record, Tree, Whole
 from undeterred.core.config.parse import parse_tree
@@ -17,8 +17,7 @@ _ROOT = "<policy>"
 _CONSTRAINTS = Record({"priority_limit": Field(PRIORITY), "resources": Field(Record({"max_slots": Field(Whole(0))}))})
 
 
-@dataclass(frozen=True, slots=True)
-class Constraints:
+class Constraints(Struct, frozen=True):
     """Limits, None for no limit: most slots of one workload, and the best priority that it may have."""
 
     max_slots: int | None = None

@@ -6,10 +6,10 @@ Policies are laid over the completed rest, so that they also win over defaults.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.config import shims, tcd
 from undeterred.core.config.checks import missing, read_layer
 from undeterred.core.config.defaults import fill
@@ -34,8 +34,7 @@ from undeterred.core.config.schema import OPTUNA, REMOVED_SEARCHERS, STORAGE, TI
 HEADING = "invalid experiment configuration"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class Sources(Struct, frozen=True, kw_only=True):
     """What a configuration is made of; each is a tree as submitted or stored, not yet checked, None where there is none.
 
     `seed` is used unless one is configured, `default_name` unless the name has any letter. `extra_searchers` are search methods
@@ -56,8 +55,7 @@ class Sources:
     extra_searchers: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Early:
+class Early(Struct, frozen=True):
     """What must be known of a configuration before its pool, workspace and project can be looked up."""
 
     pool: str

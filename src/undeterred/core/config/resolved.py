@@ -1,13 +1,12 @@
 """The resolved configuration with typed access to what the rest of the program needs."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from undeterred.base.struct import Struct
 from undeterred.core.config.kinds import Tree
 
 
-@dataclass(frozen=True, slots=True)
-class GcPolicy:
+class GcPolicy(Struct, frozen=True):
     """How many checkpoints survive when an experiment ends."""
 
     save_experiment_best: int
@@ -15,8 +14,7 @@ class GcPolicy:
     save_trial_latest: int
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """A complete experiment configuration; `config` is plain JSON data with every key present, keys in alphabetical order."""
 
     config: Tree

@@ -7,9 +7,9 @@ Four families: attributes (a fixed list per table), hyperparameters (`hp.<dotted
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.metrics.checks import TRAINING, VALIDATION
 
 
@@ -43,8 +43,7 @@ class Kind(enum.Enum):
 AGGREGATES = ("last", "min", "max", "mean")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column.
 
     `key` is what the store looks up: the name of an attribute, the dotted name of a hyperparameter or metadata value, or the
@@ -59,8 +58,7 @@ class Column:
     aggregate: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """A fixed column of a table, as clients list it."""
 
     name: str

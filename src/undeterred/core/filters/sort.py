@@ -3,16 +3,14 @@
 Rows without a value come last in both directions; rows that are equal in all keys go by id in the direction of the first key.
 """
 
-from dataclasses import dataclass
-
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.filters.columns import ATTRIBUTES, Column, Family, Table, resolve
 
 MAX_KEYS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class SortKey:
+class SortKey(Struct, frozen=True):
     """One column of a sort order. `user` sorts by the user's name, `state` by the order in which states follow each other."""
 
     column: Column

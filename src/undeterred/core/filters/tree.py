@@ -13,11 +13,11 @@ What the operators mean, for whoever compiles the tree:
 import datetime as dt
 import enum
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct, replace
 from undeterred.core.filters.columns import ATTRIBUTES, Column, Family, Kind, Table, resolve
 from undeterred.core.metrics.checks import number
 
@@ -60,8 +60,7 @@ OPERATORS: dict[Kind, frozenset[Operator]] = {
 """Kind of column -> operators that make sense for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A column compared with a value: text, number, microseconds (dates) or truth value by the column's kind."""
 
     column: Column
@@ -69,15 +68,13 @@ class Condition:
     value: Value = None
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(Struct, frozen=True):
     """Every child holds; without children, always."""
 
     children: "tuple[Node, ...]" = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Some:
+class Some(Struct, frozen=True):
     """At least one child holds; there are always two or more."""
 
     children: "tuple[Node, ...]"
@@ -86,8 +83,7 @@ class Some:
 Node = Condition | All | Some
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """A parsed filter; archived rows are left out unless `show_archived`."""
 
     root: Node

@@ -7,11 +7,11 @@ values, and the rest. What is missing (null, an empty text, list or object) has 
 import enum
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.clock import from_text
+from undeterred.base.struct import Struct
 from undeterred.core.filters.columns import Column, Family
 from undeterred.core.metrics.checks import number
 from undeterred.core.metrics.summary import type_of
@@ -46,8 +46,7 @@ class Form(enum.IntEnum):
     """One of several values: of a list, or of what a hyperparameter may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One value of a column; columns with several have several cells, counted by `seq`."""
 
     key: str

@@ -11,8 +11,8 @@ The rules, the first that fits deciding:
 """
 
 import enum
-from dataclasses import dataclass
 
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle.trial import END_OF, STOPPING, TERMINAL, TrialState
 from undeterred.core.search.events import ExitReason
 
@@ -33,8 +33,7 @@ _SYSTEM = frozenset({Cause.LOST, Cause.NOT_STARTED})
 _HOPELESS = frozenset({Cause.IMPOSSIBLE, Cause.REJECTED})
 
 
-@dataclass(frozen=True, slots=True)
-class TrialFacts:
+class TrialFacts(Struct, frozen=True):
     """What is known of the trial when its allocation is gone."""
 
     state: TrialState
@@ -51,8 +50,7 @@ class TrialFacts:
     """Whether that ends the trial (the setting `launch_error`) or is only a warning."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExitFacts:
+class ExitFacts(Struct, frozen=True):
     """What is known of the end of the allocation."""
 
     cause: Cause
@@ -66,8 +64,7 @@ class ExitFacts:
     """What is known about the failure, for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExitDecision:
+class ExitDecision(Struct, frozen=True):
     """What becomes of the trial."""
 
     state: TrialState

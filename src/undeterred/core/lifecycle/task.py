@@ -2,8 +2,8 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle.machine import step
 
 
@@ -63,8 +63,7 @@ def end_of_allocation(state: TaskState, *, failed: bool) -> TaskState:
     return END_OF.get(state, _S.COMPLETED)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One task of a tree; `no_pause` keeps it out of pauses of its parents."""
 
     parent: str | None

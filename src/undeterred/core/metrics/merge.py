@@ -5,23 +5,21 @@ A client sends a report again when the answer was lost, and a script may report 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Exists
+from undeterred.base.struct import Struct
 from undeterred.core.metrics.checks import number
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What one report holds: averages by name, and values per batch (None when there are none)."""
 
     averages: Mapping[str, Any]
     batches: Sequence[Mapping[str, Any]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """A stored row with a further report worked in."""
 
     row: Row

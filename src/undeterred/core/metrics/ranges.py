@@ -2,9 +2,9 @@
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from undeterred.base.struct import Struct
 from undeterred.core.metrics.checks import number
 
 _TESTS: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
@@ -15,8 +15,7 @@ _TESTS: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """Numbers or times that are wanted; what is None or empty limits nothing."""
 
     lt: float | None = None

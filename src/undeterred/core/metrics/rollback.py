@@ -6,13 +6,11 @@ When a run reports a group at some steps, live reports of earlier runs are out o
 Profiler groups neither archive nor are archived.
 """
 
-from dataclasses import dataclass
-
+from undeterred.base.struct import Struct
 from undeterred.core.metrics.checks import Kind, kind_of
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(Struct, frozen=True):
     """Where a report, or a stored row, belongs."""
 
     group: str

@@ -95,7 +95,7 @@ def _grown(entry: Entry | None, value: Any) -> Entry | None:
             grown["max"] = float(value)
     except (KeyError, TypeError):  # no numbers so far, or special ones, which are texts
         return None
-    grown["count"], grown["sum"], grown["mean"], grown["last"] = count, total, total / count, value
+    grown["count"], grown["sum"], grown["mean"], grown["last"] = count, float(total), total / count, value
     return grown
 
 

@@ -1,7 +1,6 @@
 """A pattern as an automaton: numbered steps that read a character, branch, or ask for a place."""
 
-from dataclasses import dataclass
-
+from undeterred.base.struct import Struct
 from undeterred.core.regex.charset import LAST, Ranges
 from undeterred.core.regex.syntax import At, Chars, Choice, Node, PatternError, Repeat, Sequence
 
@@ -11,8 +10,7 @@ MATCH = 0
 """The step at which the pattern has matched."""
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """Reads a character of `bounds`, or asks for `place`, then goes on at `out`; a branch goes on at `out` and `other`.
 
     `bounds` holds starts and ends (exclusive) of ranges by turns, so that an odd place in it means "inside".
@@ -24,8 +22,7 @@ class Step:
     other: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """The steps (number 0 is the match) and where they begin."""
 
     steps: tuple[Step, ...]

@@ -5,8 +5,7 @@ groups (named or not, with flags i, m, s, U), alternatives, repetition up to 1,0
 Look-around, back-references and possessive repetition do not exist.
 """
 
-from dataclasses import dataclass, replace
-
+from undeterred.base.struct import Struct, replace
 from undeterred.core.regex import charset
 from undeterred.core.regex.charset import Ranges
 
@@ -18,29 +17,25 @@ class PatternError(ValueError):
     """A pattern that cannot be read; the message says what is wrong and where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+class Chars(Struct, frozen=True):
     """One character of a set."""
 
     ranges: Ranges
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """Parts one after the other; none is the empty text."""
 
     parts: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One of several."""
 
     options: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """A part `low` to `high` times; without `high` any number."""
 
     part: "Node"
@@ -48,8 +43,7 @@ class Repeat:
     high: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """A place rather than a character: `text start`, `text end`, `line start`, `line end`, `word edge`, `no word edge`."""
 
     place: str
@@ -58,8 +52,7 @@ class At:
 Node = Chars | Sequence | Choice | Repeat | At
 
 
-@dataclass(frozen=True, slots=True)
-class _Flags:
+class _Flags(Struct, frozen=True):
     fold: bool = False
     lines: bool = False
     dot_all: bool = False

@@ -7,15 +7,14 @@ A checkpoint's value is that of the validation at its own step. NaN is no value:
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.metrics.best import signed
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """How many to keep."""
 
     experiment_best: int = 0
@@ -23,8 +22,7 @@ class Policy:
     trial_latest: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """What the decision needs to know of one."""
 
     uuid: str
@@ -43,8 +41,7 @@ class Checkpoint:
     warm_start_source: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Uuids to delete and, for those that stay, why; both in the order given."""
 
     delete: tuple[str, ...]

@@ -1,10 +1,10 @@
 """How long logs of ended trials stay, and when the clean-up runs."""
 
 import datetime as dt
-from dataclasses import dataclass
 
 from undeterred.base.clock import DAY, Micros
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core import durations
 
 FOREVER = -1
@@ -42,8 +42,7 @@ def remaining_days(now: Micros, end: Micros | None, days: int | None, default_da
     return None if end is None else max((end + kept * DAY - now) // DAY, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Struct, frozen=True):
     """A clean-up after each period of so many microseconds."""
 
     period: Micros
@@ -53,8 +52,7 @@ class Every:
         return last + self.period
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """A clean-up at the minutes (UTC) that match: each part is the set of allowed values."""
 
     minutes: frozenset[int]

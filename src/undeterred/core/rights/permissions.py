@@ -4,7 +4,8 @@ Ids and names are those of the compatible API; roles (see `roles.py`) are sets o
 """
 
 import enum
-from dataclasses import dataclass
+
+from undeterred.base.struct import Struct
 
 
 class Right(enum.IntEnum):
@@ -77,8 +78,7 @@ class Right(enum.IntEnum):
         return f"PERMISSION_TYPE_{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """What people see of a right; `name` is compared by clients, `title` is for reading."""
 
     name: str

@@ -5,8 +5,8 @@ a thing that the user may not even see is hidden, so that its existence is not g
 """
 
 import enum
-from dataclasses import dataclass
 
+from undeterred.base.struct import Struct
 from undeterred.core.rights import basic
 from undeterred.core.rights.permissions import GLOBAL_ONLY, OF_OTHERS, VIEW_OF, Right
 from undeterred.core.rights.roles import rights_of
@@ -27,16 +27,14 @@ class Decision(enum.Enum):
     REFUSE = "refuse"
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A role given for one workspace, or for the whole cluster when `workspace_id` is None."""
 
     role_id: int
     workspace_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """Who asks; `grants` already holds those of the groups named in `groups`."""
 
     user_id: int
@@ -45,8 +43,7 @@ class Subject:
     groups: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What is asked about: where it is and whose it is; all None is the cluster itself."""
 
     workspace_id: int | None = None
@@ -54,8 +51,7 @@ class Target:
     workspace_owner_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Where a right holds, for lists: everywhere, or in these workspaces only (none: an empty list)."""
 
     everywhere: bool

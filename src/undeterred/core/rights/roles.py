@@ -1,8 +1,8 @@
 """The ten built-in roles and the rights each one holds; there are no others."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from undeterred.base.struct import Struct
 from undeterred.core.rights.permissions import GLOBAL_ONLY, Right
 
 _LISTED: tuple[Right, ...] = (
@@ -70,8 +70,7 @@ _LISTED: tuple[Right, ...] = (
 """All rights in the order in which clients of the compatible API are used to see them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(Struct, frozen=True):
     """A named set of rights; `permissions` is in listing order."""
 
     id: int

@@ -4,15 +4,15 @@ Times are microseconds, slots are whole numbers within their agent, priorities r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from undeterred.base.struct import Struct, field
 
 Places = tuple[tuple[str, tuple[int, ...]], ...]
 """Where an allocation runs: agents with their slots there; a zero-slot allocation has one agent with no slots."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """One slot of an agent; only an enabled slot that is not draining gets new work."""
 
     id: int
@@ -20,8 +20,7 @@ class Slot:
     draining: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Struct, frozen=True):
     """One machine; `aux_capacity` is the number of zero-slot allocations it takes."""
 
     id: str
@@ -31,8 +30,7 @@ class Agent:
     draining: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A job: all allocations of one experiment or task. `position` orders jobs of one priority, `weight` counts in fair share."""
 
     id: str
@@ -43,8 +41,7 @@ class Group:
     max_slots: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """An allocation that wants `slots` slots (all of them or none); `excluded` names agents that it must not use."""
 
     allocation_id: str
@@ -56,8 +53,7 @@ class Request:
     excluded: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """An allocation that holds slots; `releasing` when it has been told to give them up."""
 
     request: Request
@@ -65,8 +61,7 @@ class Running:
     releasing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """One resource pool at one moment.
 
     `scheduler` is "priority" or "fair_share"; `preemption` is the priority scheduler's switch (fair share always preempts);
@@ -84,8 +79,7 @@ class Snapshot:
     allow_heterogeneous: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What to do now.
 
     `start`: (allocation id, its places), in queue order. `preempt`: ids of running allocations to stop gracefully, each with its

@@ -1,15 +1,14 @@
 """Whom to stop so that a request fits: the least important first, the newest first among equals, and nobody in vain."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 
+from undeterred.base.struct import Struct
 from undeterred.core.schedule.fit import Bay, Room
 from undeterred.core.schedule.model import Group, Request, Running
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A running allocation that may be stopped, with its job's place in the queue."""
 
     rank: int

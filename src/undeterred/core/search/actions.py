@@ -1,14 +1,13 @@
 """What a search decides. Every action says why in words (`reason`) and as data (`facts`), for people who replay a search."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from undeterred.base.struct import Struct, field
 from undeterred.core.search.events import RequestId
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Make a trial.
 
     `seed` is the trial's own seed (0 to 2**31 - 1). `replaces` names a trial that is ending and whose place this one takes:
@@ -23,8 +22,7 @@ class Create:
     replaces: RequestId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Tell a trial to save its state and end; it then counts as completed. Given at most once per trial."""
 
     request_id: RequestId
@@ -32,8 +30,7 @@ class Stop:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True):
     """End one trial as failed, without a restart: its script breaks the contract of the search. `message` is for its log.
 
     The engine answers with `TrialExitedEarly(errored)` and `TrialExited` as for any other failed trial.
@@ -45,8 +42,7 @@ class Fail:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(Struct, frozen=True):
     """The search is over: the experiment ends as failed, canceled or completed. Given once, after the last trial is gone."""
 
     cancel: bool = False
@@ -55,8 +51,7 @@ class Shutdown:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """No action: a decision to leave things as they are, told when a search is replayed (`Search.notes`)."""
 
     request_id: RequestId

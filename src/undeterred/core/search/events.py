@@ -5,9 +5,10 @@ An engine sends, per trial: `TrialCreated` (optional), any number of `Validation
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from undeterred.base.struct import Struct, field
 
 RequestId = str
 """The uuid by which a search names a trial before the trial has a number."""
@@ -22,61 +23,53 @@ class ExitReason(StrEnum):
     INVALID_HP = "invalid_hp"
 
 
-@dataclass(frozen=True, slots=True)
-class TrialCreated:
+class TrialCreated(Struct, frozen=True):
     """The trial of a `Create` exists now. Built-in methods count it from the `Create` on, so this decides nothing."""
 
     request_id: RequestId
 
 
-@dataclass(frozen=True, slots=True)
-class ValidationCompleted:
+class ValidationCompleted(Struct, frozen=True):
     """A trial reported validation metrics; values as reported (numbers, or the texts "NaN", "Infinity", "-Infinity")."""
 
     request_id: RequestId
     metrics: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class TrialProgress:
+class TrialProgress(Struct, frozen=True):
     """A trial says which part of its work is done, 0 to 1. Changes the progress of the search and no decision."""
 
     request_id: RequestId
     progress: float
 
 
-@dataclass(frozen=True, slots=True)
-class TrialExitedEarly:
+class TrialExitedEarly(Struct, frozen=True):
     """A trial ends, or is about to end, before its work is done. A second one for the same trial has no effect."""
 
     request_id: RequestId
     reason: ExitReason
 
 
-@dataclass(frozen=True, slots=True)
-class TrialExited:
+class TrialExited(Struct, frozen=True):
     """A trial is gone for good: no restart follows."""
 
     request_id: RequestId
 
 
-@dataclass(frozen=True, slots=True)
-class TrialContinued:
+class TrialContinued(Struct, frozen=True):
     """A trial that had ended runs again because its experiment was continued; the search is open again."""
 
     request_id: RequestId
 
 
-@dataclass(frozen=True, slots=True)
-class NewTrial:
+class NewTrial(Struct, frozen=True):
     """An outside program wants a trial. Without `hparams` they are sampled from the experiment's own space."""
 
     hparams: Mapping[str, Any] | None = None
     request_id: RequestId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(Struct, frozen=True):
     """What an outside program decided. `tell_id` names this decision: sent again after a lost answer it has no second effect."""
 
     tell_id: str

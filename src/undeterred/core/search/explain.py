@@ -5,17 +5,16 @@ step = replay.step(seq, event, actions) # for each entry in order, entry 0 inclu
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
+from undeterred.base.struct import Struct
 from undeterred.core.search.actions import Action, Note
 from undeterred.core.search.log import action_from_json, action_to_json, event_from_json
 from undeterred.core.search.registry import Lookup, method_for
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(Struct, frozen=True):
     """One entry of the log: what happened, what was decided and why, and whether it is decided the same again."""
 
     seq: int

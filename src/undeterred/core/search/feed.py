@@ -4,10 +4,10 @@ Every entry has its number and never changes, so a program that comes back witho
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from undeterred.base.struct import Struct, field
 from undeterred.core.search.actions import Action, Create, Shutdown, Stop
 from undeterred.core.search.events import Event, RequestId, Tell, TrialExited, TrialExitedEarly, ValidationCompleted
 
@@ -23,8 +23,7 @@ class Kind(StrEnum):
     SHUTDOWN = "shutdown"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message; `reason` says why a trial was stopped or ended early, or why the search is over."""
 
     kind: Kind

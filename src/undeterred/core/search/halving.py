@@ -8,10 +8,10 @@ replaced by a new sample as long as the budget of trials lasts.
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.search.actions import Action, Fail, Stop
 from undeterred.core.search.events import ExitReason
 from undeterred.core.search.method import Book, Setup, Trial, check_start
@@ -36,8 +36,7 @@ class Place:
         return [self.bracket, self.rung, list(self.entries)]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The numbers of one bracket; `at_once` 0 means divisor**(rungs - 1) trials, at most `max_trials`."""
 
     rungs: int

@@ -5,10 +5,10 @@ actions, bit for bit; `replay` also tells what was decided to be left alone, for
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct, asdict
 from undeterred.core.search.actions import Action, Create, Fail, Note, Shutdown, Stop
 from undeterred.core.search.events import (
     Event,
@@ -38,8 +38,7 @@ _EVENTS: dict[str, type[Event]] = {
 _ACTIONS: dict[str, type[Action]] = {"create": Create, "stop": Stop, "fail": Fail, "shutdown": Shutdown}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step of a replay: the event (None for the start), what it led to, what was left alone, and progress afterwards."""
 
     event: Event | None
@@ -99,7 +98,7 @@ def recover(method: SearchMethod, snapshot: Mapping[str, Any] | None, events: It
 
 def _to_json(item: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
     kind = next(name for name, cls in kinds.items() if type(item) is cls)
-    return {"type": kind} | {field.name: _plain(getattr(item, field.name)) for field in fields(item)}
+    return {"type": kind} | {name: _plain(value) for name, value in asdict(item).items()}
 
 
 def _plain(value: Any) -> Any:

@@ -7,10 +7,10 @@ over, progress, repeated reports) is kept by `undeterred.core.search.search.Sear
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct, field
 from undeterred.core.search.actions import Action, Create, Note, Shutdown
 from undeterred.core.search.events import Event, ExitReason, RequestId, Tell
 from undeterred.core.search.rng import Rng
@@ -79,8 +79,7 @@ class Trial:
         self.place: Any = None
 
 
-@dataclass(slots=True)
-class Book:
+class Book(Struct):
     """The trials of one search and the stream from which they are drawn."""
 
     rng: Rng
@@ -176,8 +175,7 @@ class Instructed(Protocol):
         """The program decided."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """What a factory gets: the resolved `searcher` section, the space, the book in which to create trials, and the seed."""
 
     searcher: Mapping[str, Any]

@@ -3,10 +3,10 @@
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 
 WORST = sys.float_info.max
 """What a failed trial and every metric that is no finite number count as, whichever direction is better."""
@@ -14,8 +14,7 @@ WORST = sys.float_info.max
 _TEXTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """The searcher metric and the time metric of a search."""
 
     name: str

@@ -1,17 +1,16 @@
 """What a search will roughly do, told before it runs: how many trials train how long."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.search.adaptive import shapes_of
 from undeterred.core.search.halving import Shape, metric_of
 from undeterred.core.search.space import grid
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """`count` trials train for `units` of the metric `time_metric`; both None: to the end of their own script."""
 
     count: int

@@ -6,10 +6,10 @@ categorical), to a nested map without one, or to any other value, which is a con
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.errors import Invalid
+from undeterred.base.struct import Struct
 from undeterred.core.search.power import power
 from undeterred.core.search.rng import Rng
 
@@ -66,8 +66,7 @@ def _kind(member: Any) -> str:
     raise Invalid(f"a hyperparameter's type is one of {', '.join(_TYPES)}, not {kind!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """One dimension of a grid: where its value goes, how many values there are, and the value at an index."""
 
     path: tuple[str, ...]
@@ -75,8 +74,7 @@ class Axis:
     value: Callable[[int], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """The full product of the axes, the last one moving fastest; points are made when asked for, so size costs nothing."""
 
     axes: tuple[Axis, ...]

@@ -5,11 +5,11 @@ between goes on after its start. Files are removed by the collector; a step that
 """
 
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.errors import Failure
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle.experiment import DELETABLE, ExperimentState
 from undeterred.core.spaces import DELETE_FAILED, DELETING
 from undeterred.engine import checkpoints, experiments, keys, spaces
@@ -82,8 +82,7 @@ class DeletionService:
         return going
 
 
-@dataclass(frozen=True, slots=True)
-class Doomed:
+class Doomed(Struct, frozen=True):
     """An experiment that is being deleted."""
 
     id: int

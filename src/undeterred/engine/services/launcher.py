@@ -6,13 +6,13 @@ is found again here: the launcher knows by the allocation's id what it has start
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.clock import SECOND, Clock
 from undeterred.base.errors import Broken, Busy, Invalid, NotFound, Unsupported
 from undeterred.base.ids import new_secret
+from undeterred.base.struct import Struct
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.engine import allocations, keys, logs, specs
 from undeterred.engine.launchers import Launchers
@@ -32,8 +32,7 @@ TRIES = 5
 """Starts that may go wrong by the launcher's own fault before the allocation is given up (and asked for again)."""
 
 
-@dataclass(slots=True)
-class _Trouble:
+class _Trouble(Struct):
     """Failed starts of one allocation."""
 
     tries: int

@@ -7,12 +7,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from undeterred.base import json
 from undeterred.base.clock import Clock
 from undeterred.base.errors import Failure
+from undeterred.base.struct import Struct, asdict, field
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
 from undeterred.core.loglines import LogLine
 from undeterred.engine import allocations, keys, logs
@@ -34,8 +34,7 @@ READ_AGAIN = 2.0
 AT_ONCE = 16
 
 
-@dataclass(slots=True)
-class _Watched:
+class _Watched(Struct):
     """What is remembered of an allocation between two looks; nothing that could not be lost."""
 
     pause: float = QUICKEST

@@ -7,11 +7,11 @@ remembered; it runs again after a delay that grows with each failure in a row.
 import asyncio
 import logging
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from undeterred.base.clock import Clock, Micros
 from undeterred.base.errors import Failure
+from undeterred.base.struct import Struct
 from undeterred.engine.waiters import Waiters, wait
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,7 @@ class Service(Protocol):
         """Bring things to where they should be."""
 
 
-@dataclass(slots=True)
-class ServiceState:
+class ServiceState(Struct):
     """How a service is doing."""
 
     name: str

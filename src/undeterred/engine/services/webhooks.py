@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undeterred.base.clock import DAY, SECOND, Clock
 from undeterred.base.errors import Failure
 from undeterred.base.settings import WebhookSettings
+from undeterred.base.struct import Struct
 from undeterred.core.webhooks import is_worth_retrying, retry_after, sign
 from undeterred.engine import keys
 from undeterred.engine.post import Sent, post
@@ -59,8 +59,7 @@ class Sender:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(Struct, frozen=True):
     row: Any
     sent: Sent
     again: bool

@@ -5,10 +5,10 @@ Tasks write there, so nothing found is trusted. All calls block; they are made i
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from undeterred.base.errors import Busy
+from undeterred.base.struct import Struct
 
 
 class Unreachable(Busy):
@@ -19,8 +19,7 @@ class NoStorage(Unreachable):
     """The folder of the storage does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A file or folder below a folder of a storage."""
 
     path: str

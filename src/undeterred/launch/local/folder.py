@@ -8,10 +8,10 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from undeterred.base.errors import Busy, Invalid
+from undeterred.base.struct import Struct
 from undeterred.launch import build, context, options
 from undeterred.launch.local import overlay, records, users
 from undeterred.launch.spec import Device, LaunchSpec
@@ -22,8 +22,7 @@ CONTEXT_HOOK = "startup-hook.sh"
 _SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/opt/homebrew/bin/bash", "/bin/sh")
 
 
-@dataclass(frozen=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What the launcher knows about this machine for one task."""
 
     data_dir: Path

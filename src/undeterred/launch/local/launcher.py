@@ -15,12 +15,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 from undeterred.base.clock import Clock
 from undeterred.base.errors import Broken, Busy, Invalid, Refused
+from undeterred.base.struct import Struct, field, replace
 from undeterred.launch import ports
 from undeterred.launch.launcher import Caps, Event, Exit, Handle, Inventory, Lines, Node, Offsets, Status, TaskState
 from undeterred.launch.local import devices, folder, lines, overlay, records
@@ -33,8 +33,7 @@ _SHIM_SOURCE = Path(__file__).resolve().parents[2] / "shim"
 _SOURCES = {"stdout": lines.STDOUT, "stderr": lines.STDERR}
 
 
-@dataclass(frozen=True)
-class LocalSettings:
+class LocalSettings(Struct, frozen=True):
     """What the local launcher must be told."""
 
     data_dir: Path

@@ -5,10 +5,10 @@ import re
 import struct
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from undeterred.base.clock import Micros
+from undeterred.base.struct import Struct
 from undeterred.launch.launcher import Line, Lines, Offsets
 
 STDOUT, STDERR, TIMES = "stdout.log", "stderr.log", "times.bin"
@@ -23,8 +23,7 @@ _SAMPLE = struct.Struct("<qqq")
 _SAMPLES_AT_ONCE = 40_000
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A line as bytes and where it ends in its file (or in the data given)."""
 
     data: bytes | None

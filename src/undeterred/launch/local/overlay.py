@@ -11,10 +11,10 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from undeterred.base.errors import Broken
+from undeterred.base.struct import Struct
 
 _PROBE = """
 import importlib.metadata, json, os, site, sys, sysconfig
@@ -43,8 +43,7 @@ _PLAIN = re.compile(rb"#![ \t]*(\S+)[^\n]*\n")
 _OWN_NAMES = re.compile(r"(python|activate|Activate)[\w.-]*|deactivate\.nu")
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(Struct, frozen=True):
     """An interpreter whose packages tasks see."""
 
     program: str

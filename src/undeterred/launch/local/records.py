@@ -4,19 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from undeterred.base.clock import Micros
+from undeterred.base.struct import Struct
 from undeterred.launch.launcher import Exit
 
 SPEC, START, EXIT, LOST, KILL, LOCK = "spec.json", "start.json", "exit.json", "lost.json", "kill.json", "shim.lock"
 _LINUX = sys.platform.startswith("linux")
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(Struct, frozen=True):
     """A supervisor and its task, as of their start."""
 
     boot_id: str

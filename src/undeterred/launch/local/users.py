@@ -4,10 +4,10 @@ import contextlib
 import os
 import pwd
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from undeterred.base.errors import Refused
+from undeterred.base.struct import Struct
 from undeterred.launch.spec import UnixUser
 
 _ACL = "system.posix_acl_access"
@@ -16,8 +16,7 @@ _NOBODY = 0xFFFFFFFF
 _ENTRY = struct.Struct("<HHI")
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """The user that a task runs as."""
 
     login: str

@@ -2,8 +2,9 @@
 
 from alembic import context
 
-from undeterred.store.schema import metadata
+from undeterred.store.schema.base import tables_for
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+tables = tables_for("sqlite", "postgresql")
+context.configure(connection=context.config.attributes["connection"], target_metadata=tables, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from undeterred.base.errors import Invalid, Unsupported
 from undeterred.store import dialect
-from undeterred.store.schema import metadata
+from undeterred.store.schema.base import tables_for
 
 HEAD = "0001"
 """Newest revision in `versions/`."""
@@ -76,7 +76,7 @@ def alembic_config() -> Any:
 
 def _create_all(conn: sa.Connection) -> None:
     conn.exec_driver_sql("BEGIN")
-    metadata.create_all(conn, checkfirst=False)
+    tables_for(conn.dialect.name).create_all(conn, checkfirst=False)
     conn.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     conn.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
     conn.exec_driver_sql("COMMIT")

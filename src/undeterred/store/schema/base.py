@@ -33,6 +33,22 @@ def table(name: str, *items: Any, rowid: bool = True) -> sa.Table:
     return sa.Table(name, metadata, *items, sqlite_autoincrement=autoincrement, sqlite_with_rowid=rowid)
 
 
+def partial_index(name: str, *columns: str, where: str) -> sa.Index:
+    """An index of the rows for which an expression holds."""
+    return sa.Index(name, *columns, info={"where": where})
+
+
+def tables_for(*databases: str) -> sa.MetaData:
+    """All tables, with what is said in the words of these databases' dialects (for making them only).
+
+    SQLAlchemy loads a dialect to take its words; PostgreSQL's takes longer to load than the rest of a start on SQLite.
+    """
+    for index in (index for table in metadata.tables.values() for index in table.indexes if "where" in index.info):
+        for database in databases:
+            index.dialect_kwargs[f"{database}_where"] = sa.text(index.info["where"])
+    return metadata
+
+
 def id_column() -> sa.Column[Any]:
     """`id`, counted by the database and never given out twice."""
     return sa.Column("id", BigId, primary_key=True, autoincrement=True)

@@ -5,9 +5,7 @@ A trial of the API is a row of `runs`; trial id and run id are the same number.
 
 import sqlalchemy as sa
 
-from undeterred.store.schema.base import Json, Text, flag, id_column, number, ref, table, text, when
-
-_STALE = sa.text("values_stale")
+from undeterred.store.schema.base import Json, Text, flag, id_column, number, partial_index, ref, table, text, when
 
 blobs = table(
     "blobs",
@@ -56,7 +54,7 @@ experiments = table(
     flag("values_stale", default=True),  # newer than its rows in experiment_values
     sa.Index("ix_experiments_state", "state"),
     sa.Index("ix_experiments_start_time", "start_time"),
-    sa.Index("ix_experiments_stale", "project_id", sqlite_where=_STALE, postgresql_where=_STALE),
+    partial_index("ix_experiments_stale", "project_id", where="values_stale"),
 )
 
 runs = table(
@@ -97,15 +95,10 @@ runs = table(
     text("log_policy_matched"),
     sa.Column("log_retention_days", sa.Integer),
     flag("values_stale", default=True),  # newer than its rows in run_values
-    sa.Index("ix_runs_stale", "project_id", sqlite_where=_STALE, postgresql_where=_STALE),
+    partial_index("ix_runs_stale", "project_id", where="values_stale"),
     sa.Index("ix_runs_experiment_id_request_id", "experiment_id", "request_id"),
     sa.Index("ix_runs_waits_for", "waits_for"),
-    sa.Index(
-        "ix_runs_warm_start_checkpoint",
-        "warm_start_checkpoint",
-        sqlite_where=sa.text("warm_start_checkpoint IS NOT NULL"),
-        postgresql_where=sa.text("warm_start_checkpoint IS NOT NULL"),
-    ),
+    partial_index("ix_runs_warm_start_checkpoint", "warm_start_checkpoint", where="warm_start_checkpoint IS NOT NULL"),
     sa.Index("ix_runs_project_id_id", "project_id", "id"),
     sa.Index("ix_runs_experiment_id_searcher_metric_value", "experiment_id", "searcher_metric_value"),
     sa.Index("ix_runs_experiment_id_external_id", "experiment_id", "external_id", unique=True),

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from undeterred.store.schema.base import Json, Text, flag, number, ref, table, text, when
+from undeterred.store.schema.base import Json, Text, flag, number, partial_index, ref, table, text, when
 
 jobs = table(
     "jobs",
@@ -80,12 +80,7 @@ allocations = table(
     text("exit_error"),
     sa.Column("log_offsets", Json),  # bytes of each log file that are stored as lines
     sa.Column("waiting_reason", Text),
-    sa.Index(
-        "ix_allocations_open",
-        "state",
-        sqlite_where=sa.text("state <> 'TERMINATED'"),
-        postgresql_where=sa.text("state <> 'TERMINATED'"),
-    ),
+    partial_index("ix_allocations_open", "state", where="state <> 'TERMINATED'"),
 )
 
 excluded_nodes = table(
