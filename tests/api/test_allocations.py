@@ -1,6 +1,7 @@
 """What a running task and the server tell each other."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.support import Client
 from undeterred.app import App
 from undeterred.engine import allocations
 from undeterred.store import allocations as rows
+from undeterred.store.database import Tx
 
 CONFIG = "{name: one, entrypoint: python x.py, searcher: {name: single, metric: loss}, max_restarts: 0}"
 
@@ -104,6 +106,38 @@ async def test_rendezvous_gives_a_single_node_its_address(task: Task) -> None:
     assert (await task.app.db.read(lambda tx: rows.get(tx, task.allocation))).is_ready
     answer = await task.client.get(f"allocations/{task.allocation}/resources/other/rendezvous")
     assert answer.status == 404
+
+
+async def test_rendezvous_of_several_nodes(task: Task) -> None:
+    """Each waits for the others and for their addresses; each gets all addresses and slots in the order of ranks, and its own."""
+    id_ = task.allocation
+    nodes = json.dumps([["one", [0, 1]], ["two", [0]], ["three", [0, 1, 2]]])
+    await task.app.db.write(lambda tx: rows.update(tx, id_, nodes=nodes, addresses="[]"))
+
+    def ask(rank: int) -> "asyncio.Task[Any]":
+        return asyncio.create_task(task.call("GET", f"allocations/{id_}/resources/{id_}.{rank}/rendezvous"))
+
+    async def waiting(count: int) -> None:
+        while task.app.waiters.count(("allocation", id_)) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    asked = [ask(2), ask(0), ask(0)]  # the second of rank 0 is its first call, sent again
+    await waiting(3)
+    assert not any(one.done() for one in asked)
+    asked.append(ask(1))
+    await waiting(8)  # twice each: for the end of the allocation, and for addresses
+    assert not any(one.done() for one in asked)
+    addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+
+    def found(tx: Tx) -> None:
+        rows.update(tx, id_, addresses=json.dumps(addresses))
+        tx.wake(("allocation", id_))
+
+    await task.app.db.write(found)
+    answers = [one["rendezvousInfo"] for one in await asyncio.wait_for(asyncio.gather(*asked), 30)]
+    assert answers == [{"addresses": addresses, "rank": rank, "slots": [2, 1, 3]} for rank in (2, 0, 0, 1)]
+    for resources in (id_, f"{id_}.3", f"{id_}.-1"):
+        assert (await task.client.get(f"allocations/{id_}/resources/{resources}/rendezvous")).status == 404
 
 
 async def test_all_gather_waits_for_all_and_gives_all_the_same(task: Task) -> None:

@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -36,7 +35,6 @@ from undeterred.engine.waiters import Waiters
 from undeterred.store import allocations as allocation_rows
 from undeterred.store import runs, searches
 from undeterred.store.database import Database, Tx
-from undeterred.store.migrations import migrate
 from undeterred.store.reports import Report
 from undeterred.store.schema.experiments import experiments as experiment_table
 from undeterred.store.schema.experiments import runs as run_table
@@ -61,16 +59,6 @@ SEARCHERS: list[dict[str, Any]] = [
     | {"mode": "standard", "max_rungs": 3, "bracket_rungs": []},
 ]
 SLOTS = 3
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database, to be copied for each life."""
-    path = tmp_path_factory.mktemp("template") / "empty.db"
-    database = Database(f"sqlite:///{path}", FakeClock())
-    migrate.prepare(database.engine, None)
-    database.close()
-    return path
 
 
 class Life(RuleBasedStateMachine):

@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -32,22 +31,11 @@ from undeterred.engine.tasks import Launch, NewTask
 from undeterred.engine.waiters import Waiters
 from undeterred.store import allocations as allocation_rows
 from undeterred.store.database import Database
-from undeterred.store.migrations import migrate
 from undeterred.store.schema.identity import sessions
 from undeterred.store.schema.tasks import allocations as allocation_table
 from undeterred.store.schema.tasks import tasks as task_table
 
 ENDED = {"COMPLETED", "CANCELED", "ERROR"}
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database, to be copied for each life."""
-    path = tmp_path_factory.mktemp("template") / "empty.db"
-    database = Database(f"sqlite:///{path}", FakeClock())
-    migrate.prepare(database.engine, None)
-    database.close()
-    return path
 
 
 class Tasks(RuleBasedStateMachine):

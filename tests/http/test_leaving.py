@@ -67,3 +67,42 @@ async def test_a_client_that_stays_gets_everything(place: Place) -> None:
         await unmanaged.patch(place.client, trial, "COMPLETED")
         got = [json.loads(line)["result"]["message"].split()[-1] async for line in answer.aiter_lines()]
     assert got == [str(n) for n in range(2500)]
+
+
+async def _ask(place: Place, method: str, path: str, body: object = None) -> asyncio.StreamWriter:
+    host, port = place.host.split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    token, text = await place.client.token("admin"), b"" if body is None else json.dumps(body).encode()
+    head = f"{method} /api/v1/{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {len(text)}\r\n\r\n"
+    writer.write(head.encode() + text)
+    await writer.drain()
+    return writer
+
+
+async def test_a_client_that_waits_and_leaves_is_waited_for_no_longer(place: Place) -> None:
+    """Not only streams: whoever asked to be told of something within ten minutes, or to meet others."""
+    allocation = f"{await place.command(9)}.1"
+    paths = [
+        ("GET", f"allocations/{allocation}/signals/preemption?timeoutSeconds=600", None),
+        ("POST", f"allocations/{allocation}/all_gather", {"requestUuid": "a", "numPeers": 2, "data": {}}),
+        ("POST", f"allocations/{allocation}/notify_container_running", {"requestUuid": "b", "numPeers": 2, "data": {}}),
+    ]
+    for method, path, body in paths:
+        writer = await _ask(place, method, path, body)
+        while not place.app.waiters.count(("allocation", allocation)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+        await asyncio.wait_for(_left(place, ("allocation", allocation)), 30)
+
+
+async def test_what_a_client_brought_leaves_with_it(place: Place) -> None:
+    """Others do not meet somebody who is gone; they meet who comes instead."""
+    allocation = f"{await place.command(9)}.1"
+    path = f"allocations/{allocation}/all_gather"
+    writer = await _ask(place, "POST", path, {"requestUuid": "gone", "numPeers": 2, "data": {"v": 0}})
+    while not place.app.waiters.count(("allocation", allocation)):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    writer.transport.abort()
+    await asyncio.wait_for(_left(place, ("allocation", allocation)), 30)
+    both = [place.client.ok("POST", path, {"requestUuid": name, "numPeers": 2, "data": {"v": name}}) for name in ("a", "b")]
+    assert await asyncio.wait_for(asyncio.gather(*both), 30) == [{"data": [{"v": "a"}, {"v": "b"}]}] * 2

@@ -55,7 +55,7 @@ async def waiting(call: Call, req: m.AllocationWaitingRequest) -> m.AllocationWa
     return m.AllocationWaitingResponse()
 
 
-@operation("AllocationPreemptionSignal", needs=VIEW, task=True)
+@operation("AllocationPreemptionSignal", needs=VIEW, task=True, waits=True)
 async def preemption_signal(call: Call, req: m.AllocationPreemptionSignalRequest) -> m.AllocationPreemptionSignalResponse:
     """Whether the task should save its work and leave; waits up to `timeoutSeconds` for it, 0 gives the present answer.
 
@@ -141,7 +141,7 @@ async def accelerator_data(call: Call, req: m.PostAllocationAcceleratorDataReque
     return m.PostAllocationAcceleratorDataResponse()
 
 
-@operation("AllocationRendezvousInfo", needs=VIEW, task=True)
+@operation("AllocationRendezvousInfo", needs=VIEW, task=True, waits=True)
 async def rendezvous(call: Call, req: m.AllocationRendezvousInfoRequest) -> m.AllocationRendezvousInfoResponse:
     """Addresses and slots of all nodes of the allocation, by rank; waits until all of them run and have asked."""
     row = await call.read(lambda tx: _target(call, tx, req.allocation_id, VIEW))
@@ -157,7 +157,7 @@ async def rendezvous(call: Call, req: m.AllocationRendezvousInfoRequest) -> m.Al
     return m.AllocationRendezvousInfoResponse(rendezvous_info=info)
 
 
-@operation("AllocationAllGather", needs=EDIT, task=True)
+@operation("AllocationAllGather", needs=EDIT, task=True, waits=True)
 async def all_gather(call: Call, req: m.AllocationAllGatherRequest) -> m.AllocationAllGatherResponse:
     """Each process brings data and gets those of all, once `numPeers` of them have come."""
     data = await _gather(call, req.allocation_id, req.request_uuid, req.num_peers, req.data)
@@ -165,7 +165,7 @@ async def all_gather(call: Call, req: m.AllocationAllGatherRequest) -> m.Allocat
     return m.AllocationAllGatherResponse(data=data)
 
 
-@operation("NotifyContainerRunning", needs=EDIT, task=True)
+@operation("NotifyContainerRunning", needs=EDIT, task=True, waits=True)
 async def container_running(call: Call, req: m.NotifyContainerRunningRequest) -> m.NotifyContainerRunningResponse:
     """Each node says that it runs; all get the data of all once the last one has come."""
     data = await _gather(call, req.allocation_id, req.request_uuid, req.num_peers, req.data)

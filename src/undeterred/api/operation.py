@@ -32,6 +32,8 @@ class Handler(Struct, frozen=True):
     function: Callable[[Any, Any], Awaitable[Any] | AsyncIterator[Any]]
     task: bool
     """Whether the token of a task is admitted; the handler then passes `tasks` to `Call.require`."""
+    waits: bool
+    """Whether it may wait for something to happen: then it ends when its client goes away."""
 
 
 HANDLERS: dict[str, Handler] = {}
@@ -40,11 +42,14 @@ HANDLERS: dict[str, Handler] = {}
 F = typing.TypeVar("F", bound=Callable[..., Any])
 
 
-def operation(operation_id: str, *, needs: Right | Needs | tuple[Right, ...], task: bool = False) -> Callable[[F], F]:
+def operation(
+    operation_id: str, *, needs: Right | Needs | tuple[Right, ...], task: bool = False, waits: bool = False
+) -> Callable[[F], F]:
     """Register the decorated function as the handler of an operation.
 
     It is `async def (call: Call, req: <request message>) -> <response message>`; for a stream an async generator of response
-    messages. `task=True` admits the token of a running task, which may then touch only that task.
+    messages. `task=True` admits the token of a running task, which may then touch only that task. `waits=True` is for one that
+    waits for something to happen: it is canceled when its client goes away, as every stream is.
     Raises TypeError when the contract says otherwise.
     """
 
@@ -55,7 +60,7 @@ def operation(operation_id: str, *, needs: Right | Needs | tuple[Right, ...], ta
         if operation_id in HANDLERS:
             raise TypeError(f"{operation_id} has two handlers")
         _check(known, function)
-        HANDLERS[operation_id] = Handler(known, needs if isinstance(needs, tuple) else (needs,), function, task)
+        HANDLERS[operation_id] = Handler(known, needs if isinstance(needs, tuple) else (needs,), function, task, waits)
         return function
 
     return register

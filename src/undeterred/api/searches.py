@@ -29,7 +29,7 @@ LONGEST_ID = 200
 LONGEST_REASON = 10_000
 
 
-@operation("AskSearch", needs=Right.UPDATE_EXPERIMENT)
+@operation("AskSearch", needs=Right.UPDATE_EXPERIMENT, waits=True)
 async def ask_search(call: Call, req: m.AskSearchRequest) -> m.AskSearchResponse:
     """What happened in a custom search after entry `after` of its log; waits up to `timeoutSeconds` for something."""
     if req.after < 0 or req.limit < 0:

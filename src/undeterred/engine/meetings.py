@@ -16,7 +16,8 @@ MOST_PEERS = 10_000
 
 class _Round(Generic[T], Struct):
     peers: int
-    brought: dict[str, T] = field(default_factory=dict)
+    brought: dict[str, tuple[object, T]] = field(default_factory=dict)
+    """By name: which call brought it, and what."""
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -30,8 +31,8 @@ class Meetings(Generic[T]):
         """Bring `thing` under `name`; what all `peers` have brought, in order of their names, once all are there.
 
         The same name again (a repeated call) takes the place of the earlier one; after the round is complete it gets the same
-        answer again, and a new name opens the next round. Raises Invalid for a number of peers that cannot be or that others did
-        not name.
+        answer again, and a new name opens the next round. Who leaves (is canceled) before it is complete takes the thing away.
+        Raises Invalid for a number of peers that cannot be or that others did not name.
         """
         if not 1 <= peers <= MOST_PEERS:
             raise Invalid(f"the number of peers must be between 1 and {MOST_PEERS}, not {peers}")
@@ -40,12 +41,18 @@ class Meetings(Generic[T]):
             current = self._rounds[key] = _Round(peers)
         if current.peers != peers:
             raise Invalid(f"this process names {peers} peers, others of the same allocation named {current.peers}")
+        call = object()
         if not current.complete.is_set():
-            current.brought[name] = thing
+            current.brought[name] = (call, thing)
             if len(current.brought) >= peers:
                 current.complete.set()
-        await current.complete.wait()
-        return [current.brought[one] for one in sorted(current.brought)]
+        try:
+            await current.complete.wait()
+        except asyncio.CancelledError:
+            if not current.complete.is_set() and current.brought[name][0] is call:
+                del current.brought[name]
+            raise
+        return [current.brought[one][1] for one in sorted(current.brought)]
 
     def forget(self, key: str) -> None:
         """The allocation is over."""

@@ -71,7 +71,8 @@ def start(tx: Tx, run_id: int, *, resume: bool) -> Any:
     run = runs.locked(tx, run_id)
     if run.run_number and not resume:
         raise Refused(f"trial {run_id} was started before; start it with resume to go on")
-    runs.update(tx, run_id, state=TrialState.RUNNING, run_number=run.run_number + 1, last_activity=tx.now, end_time=None)
+    begun = {"state": TrialState.RUNNING, "run_number": run.run_number + 1, "end_time": None, "error": ""}
+    runs.update(tx, run_id, last_activity=tx.now, **begun)
     _follow(tx, experiment)
     return runs.get(tx, run_id)
 

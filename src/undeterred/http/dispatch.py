@@ -23,7 +23,7 @@ from undeterred.http.answers import Answers
 from undeterred.http.audit import Audit
 from undeterred.http.counters import Counters
 from undeterred.http.identity import COOKIE, identify
-from undeterred.http.streams import Gone, relay
+from undeterred.http.streams import Gone, relay, unless_gone
 from undeterred.wire import codec as wire
 from undeterred.wire.codec import Codec, body_limit
 from undeterred.wire.faults import Fault, fault_of
@@ -95,7 +95,8 @@ class Dispatch:
                 await _stream(handler.function(call, request), receive, send)  # type: ignore[arg-type]
                 status = 200
                 return
-            answer = await handler.function(call, request)  # type: ignore[misc]
+            working = handler.function(call, request)
+            answer = await (unless_gone(working, receive) if handler.waits else working)  # type: ignore[arg-type, misc]
             if self._check_rights:
                 _check(handler, call)
             out = wire.encode(answer)

@@ -1,14 +1,15 @@
-"""Streamed answers: items are read ahead of the client and sent in as few pieces as they come in."""
+"""Answers that take their time: items of a stream are read ahead of the client and sent in as few pieces as they come in."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from typing import Any, TypeVar
 
 import msgspec
 
 from undeterred.wire import codec as wire
 
+T = TypeVar("T")
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -74,6 +75,22 @@ async def relay(items: AsyncIterator[msgspec.Struct], receive: Receive, send: Se
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await reading
         await items.aclose()  # type: ignore[attr-defined]
+
+
+async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """What the work gives; it is canceled, and Gone raised, when the client goes away before."""
+    gone, working = asyncio.ensure_future(_wait_gone(receive)), asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Gone
+        return working.result()
+    finally:
+        gone.cancel()
+        if not working.done():
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await working
 
 
 async def _wait_gone(receive: Receive) -> None:

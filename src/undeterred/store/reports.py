@@ -309,7 +309,7 @@ def _roll_back(work: Batch, state: State, report: Report) -> None:
     """Archive what earlier starts reported at these steps or later; costs nothing for a trial that never restarted."""
     steps = checks.check_steps(report.steps)
     if report.run_number > state.reports_run:
-        state.rollback_steps = state.total_batches if state.reports_run else None
+        state.rollback_steps = state.total_batches  # also when it is the first start: a program may report before it starts
         state.reports_run = report.run_number
     if state.rollback_steps is None or steps > state.rollback_steps:
         return

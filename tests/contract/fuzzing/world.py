@@ -3,11 +3,11 @@
 import json
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from tests.contract.fuzzing.known import CONFIGS, EACH, KINDS, fill
 from tests.contract.fuzzing.request import Request
-from undeterred.base.struct import replace
 
 Json = dict[str, Any]
 Call = Callable[[str, str, Any], Awaitable[Json]]
