@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from tests.api import unmanaged
+from tests.api.running import pretend
 from tests.http.live import Place
 
 
@@ -69,6 +70,12 @@ async def test_a_client_that_stays_gets_everything(place: Place) -> None:
     assert got == [str(n) for n in range(2500)]
 
 
+async def _running(place: Place) -> str:
+    config = "{name: one, entrypoint: python x.py, searcher: {name: single, metric: loss}}"
+    await place.client.ok("POST", "experiments", {"config": config, "activate": True})
+    return await pretend(place.app)
+
+
 async def _ask(place: Place, method: str, path: str, body: object = None) -> asyncio.StreamWriter:
     host, port = place.host.split(":")
     _, writer = await asyncio.open_connection(host, int(port))
@@ -81,7 +88,7 @@ async def _ask(place: Place, method: str, path: str, body: object = None) -> asy
 
 async def test_a_client_that_waits_and_leaves_is_waited_for_no_longer(place: Place) -> None:
     """Not only streams: whoever asked to be told of something within ten minutes, or to meet others."""
-    allocation = f"{await place.command(9)}.1"
+    allocation = await _running(place)
     paths = [
         ("GET", f"allocations/{allocation}/signals/preemption?timeoutSeconds=600", None),
         ("POST", f"allocations/{allocation}/all_gather", {"requestUuid": "a", "numPeers": 2, "data": {}}),
@@ -97,7 +104,7 @@ async def test_a_client_that_waits_and_leaves_is_waited_for_no_longer(place: Pla
 
 async def test_what_a_client_brought_leaves_with_it(place: Place) -> None:
     """Others do not meet somebody who is gone; they meet who comes instead."""
-    allocation = f"{await place.command(9)}.1"
+    allocation = await _running(place)
     path = f"allocations/{allocation}/all_gather"
     writer = await _ask(place, "POST", path, {"requestUuid": "gone", "numPeers": 2, "data": {"v": 0}})
     while not place.app.waiters.count(("allocation", allocation)):  # noqa: ASYNC110
