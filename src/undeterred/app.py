@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ from undeterred.store.seed import seed
 
 log = logging.getLogger(__name__)
 
+THREADS = 64
+"""For calls that block, made as they are needed: logins and starts of tasks must not wait for slow storages."""
 END_TASKS = "end-tasks"
 """File in the data folder: tasks end together with the server."""
 
@@ -94,7 +97,9 @@ class App:
 
     async def start(self) -> None:
         """Take over what runs and start the background services. Raises Refused or Broken with one clear line."""
-        self.engine.log.attach(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
+        self.engine.log.attach(loop)
         log.info("Undeterred %s starts cluster %s as master %s", __version__, self.engine.cluster_id, self.engine.master_id)
         log.info("data is kept in %s", "SQLite" if self.db.is_sqlite else "PostgreSQL")
         log.info("resource pools: %s", ", ".join(pool.name for pool in self.engine.pools))

@@ -1,5 +1,7 @@
 """Login, logout, the places a token may stand, and what the tokens of tasks are good for."""
 
+import asyncio
+import threading
 from typing import Any
 
 from tests.conftest import PASSWORD
@@ -15,6 +17,19 @@ async def test_login_gives_a_token_that_names_its_user(client: Client) -> None:
     assert answer["user"]["username"] == "determined"
     assert answer["user"]["admin"] is False
     assert await client.ok("GET", "me", user="determined") == answer
+
+
+async def test_a_login_does_not_wait_for_slow_storages(client: Client) -> None:
+    """Thirty calls that block (downloads from a storage that does not answer) leave room for the password to be checked."""
+    release = threading.Event()
+    slow = [asyncio.create_task(asyncio.to_thread(release.wait)) for _ in range(30)]
+    try:
+        body = {"username": "determined", "password": PASSWORD}
+        assert (await asyncio.wait_for(client.ok("POST", "auth/login", body, user=None), 30))["token"]
+        assert not any(one.done() for one in slow)
+    finally:
+        release.set()
+        await asyncio.gather(*slow)
 
 
 async def test_a_wrong_password_is_refused_in_the_contract_s_shape(client: Client) -> None:
