@@ -1,5 +1,7 @@
 """Reading makes a value canonical and tells every mistake in it."""
 
+import math
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -152,3 +154,12 @@ def test_reading_twice_is_reading_once(tree):
 def test_any_value_of_any_key_is_read_or_told(key, value):
     """No value makes reading fail."""
     read(EXPERIMENT, {key: value}, "<config>", Problems(""))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1.5])
+@pytest.mark.parametrize("tree", [lambda v: {"max_restarts": v}, lambda v: {"searcher": {"name": "random", "max_trials": v}}])
+def test_numbers_that_are_no_integers_are_told(tree, value):
+    """Also those that no integer comes near to."""
+    problems = Problems("")
+    read(EXPERIMENT, tree(value), "<config>", problems)
+    assert "must be an integer" in str(problems.lines())

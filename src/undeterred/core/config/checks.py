@@ -136,7 +136,8 @@ def _text(kind: Text, value: Any, path: str, problems: Problems) -> Any:
 
 
 def _whole(kind: Whole, value: Any, path: str, problems: Problems) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    fraction = isinstance(value, float) and not value.is_integer()
+    if isinstance(value, bool) or not isinstance(value, int | float) or fraction:
         return _bad(path, f"must be an integer, not {describe(value)}", problems)
     if value < kind.minimum:
         return _bad(path, f"must be at least {kind.minimum}, not {describe(value)}", problems)

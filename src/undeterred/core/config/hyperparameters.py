@@ -147,7 +147,7 @@ def _number(key: str, value: Any, path: str, problems: Problems, *, whole: bool)
         return None
     if not whole:
         return value
-    if value != int(value) or not -INT64 <= value < INT64:
+    if (isinstance(value, float) and not value.is_integer()) or not -INT64 <= value < INT64:
         problems.add(f"{path}.{key}", f"must be an integer, not {describe(value)}")
         return None
     return int(value)
