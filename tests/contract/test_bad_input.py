@@ -135,6 +135,8 @@ async def test_bad_input_is_refused_or_taken(app: App, http: httpx.AsyncClient, 
         except TimeoutError:
             assert waits, f"no answer to {what}"
             continue
+        if waits and answer.status_code == 503 and "is stopping" in answer.text:  # canceled in that moment, before its first item
+            continue
         if answer.status_code == 501 and "no operation answers" in answer.text:  # a slash in a parameter makes it another path
             continue
         assert answer.status_code < 500, f"{answer.status_code} to {what}: {answer.text[:500]}"
