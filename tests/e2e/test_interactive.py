@@ -98,6 +98,8 @@ def test_a_notebook_whose_start_fails_says_so(cluster: Cluster, tmp_path: Path) 
     task = re.search(r"[0-9a-f-]{36}", out + error)
     assert task, out + error
     assert "the hook fails" in cluster.det("task", "logs", task.group(0))
+    notebook = cluster.api("GET", f"notebooks/{task.group(0)}")["notebook"]
+    assert (notebook["state"], "exit code: 7" in notebook["exitStatus"]) == ("STATE_TERMINATED", True), notebook
     with (
         pytest.raises(urllib.error.HTTPError) as refused,
         urllib.request.urlopen(
