@@ -132,7 +132,7 @@ def ended(server: Started) -> None:
 
 
 def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path) -> None:
-    """One line with the port; the data folder is not even made."""
+    """One line with the port; the data folder is not even made, and no process is left."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen()
@@ -143,6 +143,15 @@ def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path) -> None:
         f"port {port} on 127.0.0.1 is in use by another program; choose one with --port"
     ]
     assert list(tmp_path.iterdir()) == []
+    assert [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in read(path)] == []
+
+
+def read(path: Path) -> bytes:
+    """What a file holds, nothing when it is gone."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def test_of_two_that_start_at_once_one_is_told(tmp_path: Path) -> None:
