@@ -1,5 +1,6 @@
 """A data folder whose disk fills up under a running trial, and gets room again."""
 
+import contextlib
 import json
 import subprocess
 import time
@@ -58,6 +59,12 @@ def server(tmp_path: Path) -> Iterator[Killed]:
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
+def take(path: Path, size: int) -> None:
+    """Take some of the room, as far as there is so much."""
+    with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
+        file.write(b"0" * size)
+
+
 def fill(path: Path) -> None:
     """Take all room that is left."""
     with path.open("ab", buffering=0) as file:
@@ -90,6 +97,8 @@ class Elsewhere:
         made = server.api("POST", "trials", {"experimentId": experiment, "unmanaged": True})["trial"]
         self.server, self.trial, self.task = server, made["id"], made["taskId"]
         self.run = server.api("POST", f"trials/{self.trial}/start", {"resume": True})["trialRunId"]
+        self.acknowledged: dict[str, list[int]] = {kind: [] for kind in STORED}
+        self.refusals: list[tuple[int, Any]] = []
 
     def write(self, number: int) -> list[tuple[str, int, Any]]:
         """One write of each kind: the kind, the status, the answer."""
@@ -105,6 +114,14 @@ class Elsewhere:
             "checkpoint": ("checkpoints", about | {"metadata": {"steps_completed": number}}),
         }
         return [(kind, *ask(self.server, "POST", path, body)) for kind, (path, body) in writes.items()]
+
+    def write_all(self, number: int) -> None:
+        """Write, and keep apart what was acknowledged and what was refused."""
+        for kind, status, answer in self.write(number):
+            if status == 200:
+                self.acknowledged[kind].append(number)
+            else:
+                self.refusals.append((status, answer))
 
     def stored(self, kind: str) -> list[int]:
         """The numbers of what is there of a kind."""
@@ -128,10 +145,13 @@ def test_a_full_disk_stops_writers_only_and_nothing_is_lost(server: Killed, tmp_
     experiment = server.submit(config, {"train.py": SCRIPT})
     server.until(lambda: server.rows("SELECT 1 FROM reports WHERE steps > 5"), "reports")
     filler = server.data_dir.parent / "filler"
-    acknowledged: dict[str, list[int]] = {kind: [] for kind in STORED}
-    refusals: list[tuple[int, Any]] = []
-    end = time.monotonic() + 5
     number = 0
+    while not elsewhere.refusals:
+        number += 1
+        elsewhere.write_all(number)
+        take(filler, 2 << 20)
+    assert all(elsewhere.acknowledged.values())
+    end = time.monotonic() + 5
     while time.monotonic() < end:
         fill(filler)  # a checkpoint of the database may have made some room
         number += 1
@@ -140,15 +160,10 @@ def test_a_full_disk_stops_writers_only_and_nothing_is_lost(server: Killed, tmp_
         status, entered = ask(server, "POST", "auth/login", LOGIN)
         assert status == 200
         server.token = entered["token"]
-        for kind, status, answer in elsewhere.write(number):
-            if status == 200:
-                acknowledged[kind].append(number)
-            else:
-                refusals.append((status, answer))
-    assert refusals
-    assert {status for status, _ in refusals} == {503}
-    assert {answer["error"]["reason"] for _, answer in refusals} == {"Unavailable"}
-    assert all("no space left" in answer["error"]["error"] for _, answer in refusals)
+        elsewhere.write_all(number)
+    assert {status for status, _ in elsewhere.refusals} == {503}
+    assert {answer["error"]["reason"] for _, answer in elsewhere.refusals} == {"Unavailable"}
+    assert all("no space left" in answer["error"]["error"] for _, answer in elsewhere.refusals)
     assert task_processes(server.data_dir) != []
 
     filler.unlink()
@@ -163,7 +178,7 @@ def test_a_full_disk_stops_writers_only_and_nothing_is_lost(server: Killed, tmp_
     assert [row[0] for row in steps] == list(range(1, last + 1))
     lines = [row[0].strip() for row in server.rows("SELECT text FROM task_logs WHERE text LIKE 'step %' ORDER BY id")]
     assert lines == [f"step {step}" for step in range(1, last + 1)]
-    for kind, numbers in acknowledged.items():
+    for kind, numbers in elsewhere.acknowledged.items():
         found = elsewhere.stored(kind)
         assert len(found) == len(set(found)), kind
         assert {*numbers, number + 1} <= set(found), kind
