@@ -213,15 +213,18 @@ async def test_progress_and_its_limits(task: Task) -> None:
 
 
 async def test_invalid_hyperparameters_end_a_single_search_without_a_restart(task: Task) -> None:
-    """Said twice it counts once: no restart, no second trial, the experiment is over."""
+    """Said by two processes, and again, it counts once: no restart, no second trial, the experiment is over."""
     path = f"trials/{task.trial}/early_exit"
-    for _ in range(2):
-        await task.call("POST", path, {"reason": "EXITED_REASON_INVALID_HP"})
+    say = [task.call("POST", path, {"reason": "EXITED_REASON_INVALID_HP"}) for _ in range(2)]
+    assert await asyncio.gather(*say) == [{}, {}]
+    await task.call("POST", path, {"reason": "EXITED_REASON_INVALID_HP"})
     assert (await task.client.post(path, {"reason": "EXITED_REASON_UNSPECIFIED"})).status == 400
     facts = allocations.ExitFacts(allocations.Cause.EXITED, 0)
     await task.app.db.write(lambda tx: allocations.exited(tx, rows.locked(tx, task.allocation), facts))
     experiment = (await task.client.ok("GET", f"experiments/{task.experiment}"))["experiment"]
     assert (experiment["state"], experiment["numTrials"]) == ("STATE_COMPLETED", 1)
+    await task.client.ok("POST", path, {"reason": "EXITED_REASON_INVALID_HP"})
+    assert (await task.client.ok("GET", f"experiments/{task.experiment}"))["experiment"] == experiment
 
 
 async def test_killing_an_ended_trial_is_refused(task: Task) -> None:

@@ -4,10 +4,17 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.api.running import end, pretend
 from tests.support import Client
 from undeterred.app import App
+from undeterred.engine import specs
+from undeterred.store import allocations as rows
+from undeterred.store.database import Tx
+from undeterred.store.schema.experiments import experiments, runs
+from undeterred.store.schema.identity import sessions
+from undeterred.store.schema.tasks import allocations, jobs, tasks
 
 SINGLE = "{{name: {name}, entrypoint: python x.py, searcher: {{name: single, metric: loss}}, labels: [{label}], max_restarts: 0}}"
 
@@ -111,6 +118,35 @@ async def test_continue_refuses_what_it_cannot_do(client: Client) -> None:
     await client.ok("PATCH", "users/2", {"active": False})
     refused = await client.post("experiments/continue", {"id": experiment})
     assert (refused.error["code"], await state(client, experiment)) == (9, "CANCELED")
+
+
+def kept(tx: Tx) -> list[Any]:
+    """All that says what runs and as whom."""
+    return [[tuple(row) for row in tx.rows(table.select())] for table in (experiments, runs, jobs, tasks, allocations, sessions)]
+
+
+async def test_a_refused_continuation_leaves_nothing(client: Client, app: App) -> None:
+    """For an owner who has left: why is told, and there is no task, no allocation, no credential and no job more than before."""
+    experiment = await create(client, activate=True, user="determined")
+    await end(app, await pretend(app, 2))
+    await client.ok("PATCH", "users/2", {"active": False})
+    before = await app.db.read(kept)
+    refused = await client.post("experiments/continue", {"id": experiment})
+    assert (refused.status, "owner" in refused.error["error"]) == (400, True)
+    assert await app.db.read(kept) == before
+    assert (await client.ok("GET", "job-queues-v2"))["jobs"] == []
+
+
+async def test_a_continued_experiment_runs_as_its_owner(client: Client, app: App) -> None:
+    """Whoever continues it: its job and both its tasks are the owner's, as are the credentials that the second gets."""
+    experiment = await create(client, activate=True, user="determined")
+    await end(app, await pretend(app, 2))
+    await client.ok("POST", "experiments/continue", {"id": experiment})
+    assert await app.db.read(lambda tx: tx.values(select(tasks.c.user_id))) == [2, 2]
+    (job,) = (await client.ok("GET", "job-queues-v2"))["jobs"]
+    assert (job["full"]["entityId"], job["full"]["username"]) == (str(experiment), "determined")
+    (again,) = await app.db.read(lambda tx: rows.in_states(tx, ["PENDING"]))
+    assert (await app.db.read(lambda tx: specs.gather(tx, again.id))).owner.id == 2
 
 
 SEARCHES = [

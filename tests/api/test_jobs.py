@@ -10,8 +10,10 @@ from tests.engine.helpers import config
 from tests.support import Client
 from undeterred.app import App
 from undeterred.base.settings import Settings
-from undeterred.engine import experiments
+from undeterred.engine import allocations, experiments
 from undeterred.engine.tasks import Launch, NewTask, create
+from undeterred.store import allocations as rows
+from undeterred.store.database import Tx
 
 POOLS = [{"pool_name": "default"}, {"pool_name": "second"}, {"pool_name": "fair", "scheduler": {"type": "fair_share"}}]
 
@@ -22,14 +24,16 @@ def settings() -> Settings:
     return make_settings(resource_pools=POOLS)
 
 
-async def submit(app: App, workspace_id: int, project_id: int, *, active: bool = True, **resources: Any) -> int:
+async def submit(
+    app: App, workspace_id: int, project_id: int, *, active: bool = True, settings: dict[str, Any] | None = None, **resources: Any
+) -> int:
     """An experiment that waits; its id."""
-    wanted = config(resources={"slots_per_trial": 1, "resource_pool": "default", "priority": None, "weight": 1} | resources)
+    base = {"slots_per_trial": 1, "resource_pool": "default", "priority": None, "weight": 1}
     new = experiments.NewExperiment(
         project_id=project_id,
         workspace_id=workspace_id,
         user_id=1,
-        config=wanted,
+        config=settings or config(resources=base | resources),
         original_config="",
         context_digest=None,
         activate=active,
@@ -92,6 +96,29 @@ async def test_the_list_is_in_the_order_of_the_queue(client: Client, app: App) -
         assert (await client.get("job-queues", **query)).error["code"] == 3
     assert (await client.get("job-queues", resourcePool="nope")).error["code"] == 5
     assert (await client.ok("GET", "job-queues/stats", resourcePools="nope"))["results"] == []
+
+
+async def test_a_search_never_stands_there_with_more_than_its_limit(client: Client, app: App) -> None:
+    """Two of eight points at a time, each with its slot; every one fails and is replaced once, the last ones by nothing."""
+    space = {"x": {"type": "int", "minval": 1, "maxval": 8, "count": 8}}
+    grid = {"name": "grid", "max_concurrent_trials": 2}
+    experiment = await submit(app, 1, 1, settings=config(grid, hyperparameters=space, max_restarts=0))
+    await app.running.stop(end_tasks=False)
+
+    def fail(tx: Tx) -> None:
+        row = rows.in_states(tx, ["PENDING"])[0]
+        assert allocations.assign(tx, row.id, [("local", [0])])
+        allocations.submitted(tx, row.id, "{}", "{}")
+        allocations.running(tx, row.id, ["127.0.0.1"], {})
+        allocations.exited(tx, rows.locked(tx, row.id), allocations.ExitFacts(allocations.Cause.EXITED, 1))
+
+    asked = []
+    while jobs := await queue(client, "-v2"):
+        asked += [job["full"]["requestedSlots"] for job in jobs]
+        await app.db.write(fail)
+    assert asked == [2] * 7 + [1]
+    shown = (await client.ok("GET", f"experiments/{experiment}"))["experiment"]
+    assert (shown["state"], shown["numTrials"]) == ("STATE_ERROR", 8)
 
 
 async def test_priority_weight_and_pool_can_be_changed(client: Client, app: App) -> None:

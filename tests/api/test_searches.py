@@ -224,6 +224,44 @@ async def test_a_search_is_explained(client: Client) -> None:
     assert await replay(client, experiment, after=1, limit=1) == steps[2:3]
 
 
+LADDER = (
+    "{{name: async_halving, metric: loss, smaller_is_better: {smaller}, num_rungs: 2, divisor: 4, max_time: 4, time_metric: t, "
+    "max_trials: 12, max_concurrent_trials: 12}}"
+)
+LOSSES: list[Any] = ["NaN", "NaN", 0.9, 0.1, "NaN", 0.5, 0.2, 0.95, "NaN", 0.05, 0.7, 0.6]
+
+
+async def climbed(client: Client, searcher: str, losses: list[Any]) -> tuple[dict[str, Any], list[list[Any]]]:
+    """Let trials report in turn, those that are left once more at the top: the experiment, and each trial's stop and best."""
+    experiment = await create(client, searcher)
+    path = f"experiments/{experiment}/trials"
+    order = sorted(trial["id"] for trial in (await client.ok("GET", path))["trials"])
+    for trial, loss in zip(order, losses, strict=True):
+        await validate(client, trial, loss=loss, t=1)
+    stopped = {trial["id"] for trial in (await client.ok("GET", path))["trials"] if trial["state"] == "STATE_COMPLETED"}
+    for trial, loss in zip(order, losses, strict=True):
+        if trial not in stopped:
+            await validate(client, trial, loss=loss, t=4)
+    shown = (await client.ok("GET", "experiments", showTrialData="true"))["experiments"]
+    found = [(await client.ok("GET", f"trials/{trial}"))["trial"] for trial in order]
+    best = [trial["bestValidation"] and trial["bestValidation"]["metrics"]["avgMetrics"]["loss"] for trial in found]
+    return next(one for one in shown if one["id"] == experiment), [[trial in stopped for trial in order], best]
+
+
+@pytest.mark.parametrize("smaller", ["true", "false"])
+async def test_what_is_no_number_is_the_worst_and_never_the_best(client: Client, smaller: str) -> None:
+    """A search whose losses are NaN in part stops and keeps the same trials as one with a terrible loss in their place."""
+    terrible = 1e300 if smaller == "true" else -1e300
+    searcher = LADDER.format(smaller=smaller)
+    shown, (stopped, best) = await climbed(client, searcher, LOSSES)
+    _, (expected, _) = await climbed(client, searcher, [terrible if loss == "NaN" else loss for loss in LOSSES])
+    assert stopped == expected
+    assert stopped[:4] == ([False, False, False, False] if smaller == "true" else [False, False, False, True])
+    assert best == [None if loss == "NaN" else loss for loss in LOSSES]
+    assert shown["state"] == "STATE_COMPLETED"
+    assert shown["bestTrialSearcherMetric"] == (0.05 if smaller == "true" else 0.95)
+
+
 async def test_a_changed_log_is_noticed(client: Client, app: App) -> None:
     """A decision that the replay does not make is told with the entry."""
     experiment = await create(client, HALVING)

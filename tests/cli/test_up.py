@@ -131,10 +131,15 @@ def ended(server: Started) -> None:
     assert server.wait(30) == 0
 
 
-def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path) -> None:
-    """One line with the port; the data folder is not even made."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
+NO_IPV6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", pytest.param("::", marks=NO_IPV6)])
+def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path, host: str) -> None:
+    """One line with the port, on whichever address it is held; the data folder is not even made, and no process is left."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((host, 0))
         held.listen()
         port = held.getsockname()[1]
         done = undeterred("up", "--port", str(port), "--data-dir", str(tmp_path / "data"))
@@ -143,6 +148,15 @@ def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path) -> None:
         f"port {port} on 127.0.0.1 is in use by another program; choose one with --port"
     ]
     assert list(tmp_path.iterdir()) == []
+    assert [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in read(path)] == []
+
+
+def read(path: Path) -> bytes:
+    """What a file holds, nothing when it is gone."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def test_of_two_that_start_at_once_one_is_told(tmp_path: Path) -> None:

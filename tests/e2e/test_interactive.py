@@ -82,10 +82,21 @@ def test_a_shell_runs_a_command(cluster: Cluster) -> None:
 
 
 def test_a_command_runs_to_its_end_with_its_output(cluster: Cluster) -> None:
-    """As in a terminal."""
-    printed = cluster.det("cmd", "run", "--config", "resources.slots=0", "sh", "-c", "echo one; echo two >&2")
-    assert "one" in printed
-    assert "two" in printed
+    """As in a terminal: both streams, a progress bar step by step, what is no text, a long line, a last one without an end."""
+    program = """
+import sys
+sys.stderr.write("two\\n")
+write = sys.stdout.buffer.write
+for number in range(200):
+    write(b"step %d\\r" % number)
+write(b"\\xff\\x80\\xc3\\n" + b"x" * 1000000 + b"\\nnul \\0\\n\\x1b[31mred\\x1b[0m\\nthe end")
+"""
+    printed = cluster.det("cmd", "run", "--config", "resources.slots=0", "python3", "-c", program)
+    lines = [line.partition("|| ")[2] for line in printed.split("\n")]
+    expected = [f"step {number}" for number in range(200)]
+    expected += ["\ufffd\ufffd\ufffd", "x" * 1_000_000, "nul \ufffd", "\x1b[31mred\x1b[0m", "the end"]
+    assert [line for line in lines if line in expected] == expected
+    assert "two" in lines
 
 
 def test_a_notebook_whose_start_fails_says_so(cluster: Cluster, tmp_path: Path) -> None:
@@ -98,6 +109,8 @@ def test_a_notebook_whose_start_fails_says_so(cluster: Cluster, tmp_path: Path) 
     task = re.search(r"[0-9a-f-]{36}", out + error)
     assert task, out + error
     assert "the hook fails" in cluster.det("task", "logs", task.group(0))
+    notebook = cluster.api("GET", f"notebooks/{task.group(0)}")["notebook"]
+    assert (notebook["state"], "exit code: 7" in notebook["exitStatus"]) == ("STATE_TERMINATED", True), notebook
     with (
         pytest.raises(urllib.error.HTTPError) as refused,
         urllib.request.urlopen(

@@ -74,7 +74,10 @@ def test_a_limit_of_concurrent_trials_holds_when_all_fail_or_are_killed(cluster:
         time.sleep(0.05)
     assert states == ["STATE_ERROR", "STATE_COMPLETED"]
     assert sorted(trial["hparams"]["x"] for trial in trials(cluster, grid)) == list(range(1, 9))
-    assert len(trials(cluster, killed)) == 8
+    assert {trial["state"] for trial in trials(cluster, grid)} == {"STATE_ERROR"}
+    ends = [trial["state"] for trial in trials(cluster, killed)]
+    assert len(ends) == 8
+    assert set(ends) == {"STATE_COMPLETED", "STATE_CANCELED"}
     assert all(trial["restarts"] == 0 for trial in trials(cluster, grid))
 
 

@@ -39,6 +39,10 @@ def test_the_youngest_leaves_and_comes_back_before_those_who_never_ran(preemptin
     def settled(wanted: dict[int, str], what: str) -> None:
         cluster.until(states, lambda now: now == wanted, what, 30)
 
+    def listed() -> list[int]:
+        jobs = {cluster.experiment(number)["jobId"]: number for number in every}
+        return [jobs[job["jobId"]] for job in json.loads(cluster.det("job", "list", "--json"))["jobs"]]
+
     every = [first, second, third]
     settled({first: "RUNNING", second: "RUNNING", third: "QUEUED"}, "the first two")
     trial = cluster.trial_of(second)["id"]
@@ -46,14 +50,13 @@ def test_the_youngest_leaves_and_comes_back_before_those_who_never_ran(preemptin
     urgent = cluster.submit(SMALL, *base, "resources.priority=30")
     every.append(urgent)
     settled({first: "RUNNING", second: "QUEUED", third: "QUEUED", urgent: "RUNNING"}, "the urgent one")
-    jobs = {cluster.experiment(number)["jobId"]: number for number in every}
-    listed = json.loads(cluster.det("job", "list", "--json"))["jobs"]
-    assert [jobs[job["jobId"]] for job in listed] == [urgent, first, second, third]
+    assert listed() == [urgent, first, second, third]
     cluster.det("experiment", "cancel", str(urgent))
     settled({first: "RUNNING", second: "RUNNING", third: "QUEUED", urgent: "CANCELED"}, "the second's return")
     cluster.until(lambda: cluster.log_of(trial), lambda log: "resumed at step" in log, "the second's work to go on")
     cluster.det("job", "update", cluster.experiment(third)["jobId"], "--priority", "10")
     settled({first: "RUNNING", second: "QUEUED", third: "RUNNING", urgent: "CANCELED"}, "the third")
+    assert listed() == [third, first, second]
     assert [cluster.trial_of(number)["restarts"] for number in (first, second, third)] == [0, 0, 0]
     assert "left at step" not in cluster.log_of(cluster.trial_of(first)["id"])
     for number in (first, second, third):

@@ -1,5 +1,6 @@
 """A data folder whose disk fills up under a running trial, and gets room again."""
 
+import contextlib
 import json
 import subprocess
 import time
@@ -28,7 +29,15 @@ with core.init(tensorboard_mode=core.TensorboardMode.MANUAL) as context:
         time.sleep(0.1)
     gate.write_text(str(step))
 """
-SMALL = "{name: x, entrypoint: ['true'], searcher: {name: single, metric: l}}"
+SMALL = "{name: x%d, entrypoint: ['true'], searcher: {name: single, metric: l}}"
+STORED = {
+    "workspace": "SELECT substr(name, 2) FROM workspaces WHERE name GLOB 'w[0-9]*'",
+    "experiment": "SELECT substr(name, 2) FROM experiments WHERE name GLOB 'x[0-9]*'",
+    "report": "SELECT steps FROM reports WHERE run_id = {trial}",
+    "line": "SELECT substr(text, 6) FROM task_logs WHERE text LIKE 'line %'",
+    "checkpoint": "SELECT substr(uuid, 25) FROM checkpoints WHERE run_id = {trial}",
+}
+"""Where the numbers of what was written are found."""
 LOGIN = {"username": "admin", "password": PASSWORD}
 
 
@@ -48,6 +57,12 @@ def server(tmp_path: Path) -> Iterator[Killed]:
     finally:
         killed.stop()
         subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+def take(path: Path, size: int) -> None:
+    """Take some of the room, as far as there is so much."""
+    with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
+        file.write(b"0" * size)
 
 
 def fill(path: Path) -> None:
@@ -73,6 +88,46 @@ def ask(server: Killed, method: str, path: str, body: Any = None) -> tuple[int, 
         return error.code, json.load(error)
 
 
+class Elsewhere:
+    """A trial that is run by another program, which writes of it."""
+
+    def __init__(self, server: Killed) -> None:
+        body = {"config": "{name: away, searcher: {name: single, metric: l}}", "unmanaged": True}
+        experiment = server.api("POST", "experiments", body)["experiment"]["id"]
+        made = server.api("POST", "trials", {"experimentId": experiment, "unmanaged": True})["trial"]
+        self.server, self.trial, self.task = server, made["id"], made["taskId"]
+        self.run = server.api("POST", f"trials/{self.trial}/start", {"resume": True})["trialRunId"]
+        self.acknowledged: dict[str, list[int]] = {kind: [] for kind in STORED}
+        self.refusals: list[tuple[int, Any]] = []
+
+    def write(self, number: int) -> list[tuple[str, int, Any]]:
+        """One write of each kind: the kind, the status, the answer."""
+        context = [{"path": "x", "type": 48, "content": "A" * (1 << 18), "mode": 0o644, "mtime": "0"}]
+        metrics = {"trialRunId": self.run, "stepsCompleted": number, "metrics": {"avgMetrics": {"l": number}}}
+        line = {"taskId": self.task, "timestamp": "2026-01-01T00:00:00Z", "log": f"line {number}\n"}
+        about = {"uuid": f"00000000-0000-4000-8000-{number:012d}", "taskId": self.task, "resources": {"a": "1"}}
+        writes = {
+            "workspace": ("workspaces", {"name": f"w{number}"}),
+            "experiment": ("experiments", {"config": SMALL % number, "modelDefinition": context}),
+            "report": (f"trials/{self.trial}/metrics", {"group": "training", "metrics": metrics}),
+            "line": ("task/logs", {"logs": [line]}),
+            "checkpoint": ("checkpoints", about | {"metadata": {"steps_completed": number}}),
+        }
+        return [(kind, *ask(self.server, "POST", path, body)) for kind, (path, body) in writes.items()]
+
+    def write_all(self, number: int) -> None:
+        """Write, and keep apart what was acknowledged and what was refused."""
+        for kind, status, answer in self.write(number):
+            if status == 200:
+                self.acknowledged[kind].append(number)
+            else:
+                self.refusals.append((status, answer))
+
+    def stored(self, kind: str) -> list[int]:
+        """The numbers of what is there of a kind."""
+        return [int(row[0]) for row in self.server.rows(STORED[kind].format(trial=self.trial))]
+
+
 def test_a_full_disk_stops_writers_only_and_nothing_is_lost(server: Killed, tmp_path: Path) -> None:
     """While it is full: readers and logins work, writers are told why.
 
@@ -86,14 +141,17 @@ def test_a_full_disk_stops_writers_only_and_nothing_is_lost(server: Killed, tmp_
         "max_restarts": 0,
         "environment": {"environment_variables": [f"GATE={gate}"]},
     }
+    elsewhere = Elsewhere(server)
     experiment = server.submit(config, {"train.py": SCRIPT})
     server.until(lambda: server.rows("SELECT 1 FROM reports WHERE steps > 5"), "reports")
     filler = server.data_dir.parent / "filler"
-    fill(filler)
-    acknowledged: list[str] = []
-    refusals: list[tuple[int, Any]] = []
-    end = time.monotonic() + 5
     number = 0
+    while not elsewhere.refusals:
+        number += 1
+        elsewhere.write_all(number)
+        take(filler, 2 << 20)
+    assert all(elsewhere.acknowledged.values())
+    end = time.monotonic() + 5
     while time.monotonic() < end:
         fill(filler)  # a checkpoint of the database may have made some room
         number += 1
@@ -102,31 +160,26 @@ def test_a_full_disk_stops_writers_only_and_nothing_is_lost(server: Killed, tmp_
         status, entered = ask(server, "POST", "auth/login", LOGIN)
         assert status == 200
         server.token = entered["token"]
-        status, answer = ask(server, "POST", "workspaces", {"name": f"w{number}"})
-        if status == 200:
-            acknowledged.append(f"w{number}")
-        else:
-            refusals.append((status, answer))
-        context = [{"path": "x", "type": 48, "content": "A" * (1 << 18), "mode": 0o644, "mtime": "0"}]
-        status, answer = ask(server, "POST", "experiments", {"config": SMALL, "modelDefinition": context})
-        if status != 200:
-            refusals.append((status, answer))
-    assert refusals
-    assert {status for status, _ in refusals} == {503}
-    assert {answer["error"]["reason"] for _, answer in refusals} == {"Unavailable"}
-    assert all("no space left" in answer["error"]["error"] for _, answer in refusals)
+        elsewhere.write_all(number)
+    assert {status for status, _ in elsewhere.refusals} == {503}
+    assert {answer["error"]["reason"] for _, answer in elsewhere.refusals} == {"Unavailable"}
+    assert all("no space left" in answer["error"]["error"] for _, answer in elsewhere.refusals)
     assert task_processes(server.data_dir) != []
 
     filler.unlink()
     server.until(lambda: ask(server, "POST", "workspaces", {"name": "after"})[0] in (200, 409), "room", 20)
     server.token = ask(server, "POST", "auth/login", LOGIN)[1]["token"]
+    assert [status for _, status, _ in elsewhere.write(number + 1)] == [200] * len(STORED)
     gate.touch()
     server.until(lambda: server.state(experiment) in ("COMPLETED", "ERROR"), "the end", 60)
     assert server.state(experiment) == "COMPLETED"
     last = int(gate.read_text())
-    assert [row[0] for row in server.rows("SELECT steps FROM reports ORDER BY steps")] == list(range(1, last + 1))
+    steps = server.rows("SELECT steps FROM reports WHERE run_id != ? ORDER BY steps", elsewhere.trial)
+    assert [row[0] for row in steps] == list(range(1, last + 1))
     lines = [row[0].strip() for row in server.rows("SELECT text FROM task_logs WHERE text LIKE 'step %' ORDER BY id")]
     assert lines == [f"step {step}" for step in range(1, last + 1)]
-    names = {row[0] for row in server.rows("SELECT name FROM workspaces")}
-    assert set(acknowledged) | {"after"} <= names
+    for kind, numbers in elsewhere.acknowledged.items():
+        found = elsewhere.stored(kind)
+        assert len(found) == len(set(found)), kind
+        assert {*numbers, number + 1} <= set(found), kind
     assert server.rows("PRAGMA integrity_check") == [("ok",)]

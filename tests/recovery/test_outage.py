@@ -1,5 +1,6 @@
 """Trials whose server stands still, dies, loses its answers, or has forgotten who started them."""
 
+import itertools
 import json
 import os
 import signal
@@ -96,14 +97,29 @@ def lines(server: Killed) -> list[str]:
     return [row[0].strip() for row in server.rows(query)]
 
 
+def micros() -> int:
+    """Now."""
+    return time.time_ns() // 1000
+
+
+def printed_between(server: Killed, begin: int, end: int) -> int:
+    """How many lines of the trial have a time in between."""
+    query = "SELECT count(*) FROM task_logs WHERE stdtype = 'stdout' AND text LIKE 'step %' AND time > ? AND time < ?"
+    return int(server.rows(query, begin, end)[0][0])
+
+
 def check_steady(server: Killed, experiment: int) -> None:
-    """It has completed, and every step and every line is there once and in order."""
+    """It has completed, and every step and every line is there once and in order; the log tells of nothing that was lost."""
     assert server.state(experiment) == "COMPLETED"
     ((restarts, number),) = server.rows("SELECT restarts, run_number FROM runs")
     assert (restarts, number) == (0, 1)
     stored = steps(server)
     assert stored == list(range(1, len(stored) + 1))
     assert lines(server) == [f"step {step}" for step in stored]
+    times = [row[0] for row in server.rows("SELECT time FROM task_logs WHERE stdtype = 'stdout' ORDER BY id")]
+    assert times == sorted(times)
+    own = [row[0].strip() for row in server.rows("SELECT text FROM task_logs WHERE stdtype IS NULL ORDER BY id")]
+    assert [line.split()[-1] for line in own[1:]] == ["local", "started", "successfully", "work"], own
     assert len(server.rows("SELECT 1 FROM checkpoints WHERE state = 'COMPLETED'")) == 1
     assert task_processes(server.data_dir) == []
     assert server.rows("SELECT count(*) FROM sessions WHERE kind = 'allocation'") == [(0,)]
@@ -134,16 +150,23 @@ def test_a_trial_needs_neither_its_owners_session_nor_the_server(server: Killed,
     assert set(views(server, det, experiment).values()) <= {"RUNNING", "ACTIVE"}
     assert queued(server) == ["SCHEDULED"]
     assert server.process is not None
+    away = [micros()]
     server.process.send_signal(signal.SIGSTOP)
     time.sleep(2)
+    away.append(micros())
     server.process.send_signal(signal.SIGCONT)
     server.kill9()
+    away.append(micros())
+    time.sleep(1)
     with sqlite3.connect(server.data_dir / "undeterred.db") as db:
         assert db.execute("UPDATE sessions SET expires_at = 1 WHERE kind = 'session'").rowcount >= 1
+    away.append(micros())
     server.start()
     server.token = server.api("POST", "auth/login", {"username": "admin", "password": PASSWORD})["token"]
     before = len(steps(server))
     server.until(lambda: progress() == 0.5 and len(steps(server)) > before, "reports after the death")
+    assert set(views(server, det, experiment).values()) <= {"RUNNING", "ACTIVE"}
+    assert queued(server) == ["SCHEDULED"]
     (tmp_path / "gate").touch()
     server.until(lambda: progress() and server.state(experiment) == "COMPLETED", "the end")
     assert progress() == 1
@@ -151,6 +174,8 @@ def test_a_trial_needs_neither_its_owners_session_nor_the_server(server: Killed,
     server.until(lambda: set(views(server, det, experiment).values()) == {"COMPLETED"}, "one state in all views", 5)
     assert queued(server) == []
     check_steady(server, experiment)
+    assert printed_between(server, *away[:2]) > 1
+    assert printed_between(server, *away[2:]) > 0
     det("experiment", "wait", str(experiment), "--polling-interval", "1")
     det.close()
     (board,) = (server.data_dir / "storage").glob("*/tensorboard")
@@ -159,16 +184,25 @@ def test_a_trial_needs_neither_its_owners_session_nor_the_server(server: Killed,
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_an_outage_of_any_length(server: Killed, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_an_outage_of_any_length(server: Killed, tmp_path: Path, how: signal.Signals) -> None:
     """Longer than any usual chain of retries (`OUTAGE_SECONDS`, 720 by default): the trial lives and nothing is lost."""
     experiment = server.submit(config(tmp_path), {"train.py": STEADY})
     server.until(lambda: len(steps(server)) > 20, "some reports")
-    server.kill9()
+    assert server.process is not None
+    server.process.send_signal(how)
+    begin = micros()
     time.sleep(float(os.environ.get("OUTAGE_SECONDS", "720")))
-    server.start()
+    end = micros()
+    if how is signal.SIGSTOP:
+        server.process.send_signal(signal.SIGCONT)
+    else:
+        server.process.wait()
+        server.start()
     (tmp_path / "gate").touch()
     server.until(lambda: server.state(experiment) in ("COMPLETED", "ERROR"), "the end", 120)
     check_steady(server, experiment)
+    assert printed_between(server, begin, end) > 0
 
 
 def test_a_grid_is_tried_exactly_once_over_a_death(server: Killed) -> None:
@@ -195,15 +229,14 @@ def test_a_grid_is_tried_exactly_once_over_a_death(server: Killed) -> None:
     server.start()
     server.until(lambda: server.state(experiment) in ("COMPLETED", "ERROR"), "the end", 120)
     assert server.state(experiment) == "COMPLETED"
-    found = [json.loads(row[0]) for row in server.rows("SELECT hparams FROM runs")]
-    assert len(found) == 24
-    assert len({json.dumps(one, sort_keys=True) for one in found}) == 24
-    for one in found:
-        assert one["opt"]["mom"] == 0.9
-        assert one["opt"]["lr"] in (0.1, 0.01)
-        assert one["depth"] in (1, 2, 3)
-        assert round(one["act"], 12) in (0.001, 0.1)
-        assert one["flag"] in (True, False)
+    trials = server.api("GET", f"experiments/{experiment}/trials?limit=100")["trials"]
+    assert {trial["state"] for trial in trials} == {"STATE_COMPLETED"}
+    found = [one | {"act": round(one["act"], 12)} for one in (trial["hparams"] for trial in trials)]
+    expected = [
+        {"opt": {"lr": lr, "mom": 0.9}, "depth": depth, "act": act, "flag": flag}
+        for lr, depth, act, flag in itertools.product((0.1, 0.01), (1, 2, 3), (0.001, 0.1), (True, False))
+    ]
+    assert sorted(json.dumps(one, sort_keys=True) for one in found) == sorted(json.dumps(one, sort_keys=True) for one in expected)
 
 
 class Lossy:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.engine.fakes import FakeLauncher
+from tests.engine.fakes import FakeClock, FakeLauncher
 from tests.engine.helpers import World, config
+from undeterred.base.clock import DAY
 from undeterred.base.errors import Busy, Invalid
 from undeterred.base.settings import Settings
 from undeterred.engine import agents, allocations, experiments, jobs
@@ -18,8 +19,11 @@ from undeterred.engine.services.launcher import LauncherService
 from undeterred.engine.services.observer import ObserverService
 from undeterred.engine.services.orphans import OrphanService
 from undeterred.engine.services.scheduler import SchedulerService
+from undeterred.engine.services.sessions import SessionService
+from undeterred.engine.services.watchdog import WatchdogService
 from undeterred.engine.waiters import Waiters
 from undeterred.store import allocations as rows
+from undeterred.store import runs
 from undeterred.store import sessions as session_rows
 from undeterred.store.database import Database
 from undeterred.store.schema.base import metadata
@@ -128,7 +132,36 @@ async def test_the_token_of_a_task_is_with_the_task_only(site: Site, caplog: pyt
     kept = await site.db.read(lambda tx: "".join(str(tx.rows(table.select())) for table in metadata.sorted_tables))
     assert (name in kept, token in kept, token in caplog.text) == (True, False, False)
     found = await site.db.read(lambda tx: session_rows.find(tx, token))
-    assert (found.kind, found.allocation_id) == ("allocation", name)
+    assert (found.kind, found.allocation_id, found.user_id) == ("allocation", name, site.user_id)
+
+
+async def test_a_clock_that_jumps_by_days_ends_nothing(db: Database) -> None:
+    """A new server whose clock is eight days ahead finds the trial and its credentials; it goes on to its end."""
+    db.clock = clock = FakeClock()
+    site = Site(db)
+    await db.write(site._seed)
+    launcher = FakeLauncher((2,))
+    site.furnish(launcher, Settings())
+    await site.open_engine()
+    await site.make()
+    await site.passes()
+    (name,) = launcher.live()
+    clock.micros += 8 * DAY
+    site.furnish(launcher, Settings())
+    await site.open_engine()
+    for _ in range(2):
+        await site.passes()
+        await site.orphans.run_once()
+        await WatchdogService(db, site.engine.routes, clock).run_once()
+        await SessionService(db).run_once()
+    assert (await site.states(), launcher.live(), launcher.tasks[name].kills) == (["RUNNING"], [name], 0)
+    token = launcher.tasks[name].spec.session_token
+    assert (await db.read(lambda tx: session_rows.find(tx, token))).allocation_id == name
+    launcher.end(name, 0)
+    await site.passes()
+    (run,) = await db.read(lambda tx: runs.of_experiment(tx, 1))
+    assert (run.state, run.restarts, run.run_number) == ("COMPLETED", 0, 1)
+    assert await db.read(lambda tx: session_rows.find(tx, token)) is None
 
 
 async def test_slots_are_never_given_twice_and_the_queue_keeps_its_order(site: Site) -> None:

@@ -122,6 +122,15 @@ def test_an_unfinished_line_waits_until_the_task_has_ended(tmp_path: Path) -> No
     assert (last.offsets.stdout, last.more) == (10, False)
 
 
+def test_a_progress_bar_is_shown_while_it_stands(tmp_path: Path) -> None:
+    """What ends with a carriage return is a line at once, whether a newline or the next step follows."""
+    write(tmp_path, b"10%\r20%\r")
+    first = read_lines(tmp_path, Offsets(), 1 << 20, False, NOW)
+    assert [line.text for line in first.lines] == ["10%", "20%"]
+    write(tmp_path, b"10%\r20%\r\n30%\r")
+    assert [line.text for line in read_lines(tmp_path, first.offsets, 1 << 20, False, NOW).lines] == ["30%"]
+
+
 def test_a_small_limit_gives_the_same_lines_in_the_same_order(tmp_path: Path) -> None:
     """A backlog is read piece by piece without one file overtaking the other."""
     samples = tuple((1000 + number, 6 * number, 6 * number) for number in range(1, 200))
