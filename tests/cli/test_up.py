@@ -187,6 +187,13 @@ def test_the_port_is_bound_before_slow_libraries_are_imported() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+def test_a_start_imports_nothing_that_it_may_not_need() -> None:
+    """Pages, migrations, vectors, proxies and the other database are imported by who needs them."""
+    slow = ["starlette", "alembic", "numpy", "h11", "websockets", "sqlalchemy.dialects.postgresql", "fsspec", "optuna"]
+    code = f"import sys, undeterred.app, undeterred.cli.up; print([name for name in {slow} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line with its path."""
     (tmp_path / "file").write_text("")
