@@ -49,7 +49,7 @@ class Meetings(Generic[T]):
         try:
             await current.complete.wait()
         except asyncio.CancelledError:
-            if not current.complete.is_set() and current.brought[name][0] is call:
+            if not current.complete.is_set() and current.brought.get(name, (None,))[0] is call:
                 del current.brought[name]
             raise
         return [current.brought[one][1] for one in sorted(current.brought)]
