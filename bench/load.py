@@ -53,7 +53,7 @@ class Load:
     def result(self, connections: int) -> Result:
         """Of all that was sent."""
         ordered = sorted(self.latencies)
-        at = lambda share: 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))]  # noqa: E731
+        at = lambda share: 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))]  # noqa: E731 (a name for two uses)
         return Result(self.name, connections, len(ordered) / self.seconds, at(0.5), at(0.95), self.errors)
 
 

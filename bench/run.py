@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.load import Load, Result, alternate, request, run  # noqa: E402
+from bench.load import Load, Result, alternate, request, run  # noqa: E402 (after the path)
 from scripts.server import running  # noqa: E402
 
 PASSWORD = "bench"
@@ -88,8 +88,8 @@ async def measure(server: Server, trials: list[int], ceiling: str, seconds: floa
             return request(server.url, "POST", path, report_body(steps), server.token)
 
         loads = [
-            Load("ceiling: empty handler", ceiling, lambda _c, _n: empty),  # noqa: B023
-            Load("ceiling: one durable insert", ceiling, lambda _c, _n: insert),  # noqa: B023
+            Load("ceiling: empty handler", ceiling, lambda _c, _n: empty),  # noqa: B023 (used up before the next turn)
+            Load("ceiling: one durable insert", ceiling, lambda _c, _n: insert),  # noqa: B023 (likewise)
             Load("metric reports of 10 values", server.url, report),
         ]
         results += await alternate(loads, connections, 2 * seconds)

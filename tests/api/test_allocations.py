@@ -118,7 +118,7 @@ async def test_rendezvous_of_several_nodes(task: Task) -> None:
         return asyncio.create_task(task.call("GET", f"allocations/{id_}/resources/{id_}.{rank}/rendezvous"))
 
     async def waiting(count: int) -> None:
-        while task.app.waiters.count(("allocation", id_)) < count:  # noqa: ASYNC110
+        while task.app.waiters.count(("allocation", id_)) < count:  # noqa: ASYNC110 (nothing tells when one begins to wait)
             await asyncio.sleep(0.01)
 
     asked = [ask(2), ask(0), ask(0)]  # the second of rank 0 is its first call, sent again

@@ -1,12 +1,11 @@
 """Who follows a log is asked for after what all share was read, so that nobody comes late for it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.api.test_log_followers import Log, counted, heard
+from tests.api.test_log_followers import Log, caught_up, counted, heard
 from tests.api.test_log_followers import log as log
 from tests.clocks import Hands
 from tests.conftest import server_on
@@ -40,9 +39,7 @@ async def app(stores: Stores, data_dir: Path, settings: Settings) -> AsyncIterat
 async def test_a_look_at_the_session_costs_no_second_reading(log: Log) -> None:
     """Also when it is due in the middle of a batch's followers."""
     async with log.followed(FOLLOWERS) as streams:
-        assert await heard(streams) == {"first"}
-        while log.readers() < FOLLOWERS:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        await caught_up(log, streams)
         with counted() as queries:
             for batch in range(5):
                 await log.write(f"{batch}")

@@ -1,6 +1,9 @@
 """A small world for tests of lifecycles: a database with a user and a project, an engine, and what happens to allocations."""
 
+from pathlib import Path
 from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
 
 from undeterred.base.settings import Settings
 from undeterred.core.lifecycle.exits import Cause, ExitFacts
@@ -32,6 +35,21 @@ def config(searcher: dict[str, Any] | None = None, **more: Any) -> dict[str, Any
     } | more
 
 
+def live_out(machine: Any, template: Path, *, lives: int, steps: int) -> None:
+    """Play random lives of a state machine of hypothesis, each on a copy of an empty database."""
+    machine.template = template
+    case = machine.TestCase
+    case.settings = settings(
+        max_examples=lives,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        print_blob=True,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    )
+    case().runTest()
+
+
 class World:
     """Calls engine functions in transactions of their own."""
 
@@ -47,9 +65,9 @@ class World:
         db.write_now(world._seed)
         return world
 
-    def again(self) -> "World":
-        """A new engine on the same database, as after a crash of the server."""
-        world = World(self.db, self.engine.searchers)
+    def again(self, db: Database | None = None) -> "World":
+        """A new engine on the same database (`db`: opened anew), as after a crash of the server."""
+        world = World(db or self.db, self.engine.searchers)
         world.user_id, world.project_id, world.workspace_id = self.user_id, self.project_id, self.workspace_id
         return world
 

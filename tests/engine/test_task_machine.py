@@ -11,12 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.engine.fakes import FakeClock, FakeLauncher
-from tests.engine.helpers import World
+from tests.engine.helpers import World, live_out
 from undeterred.base import json
 from undeterred.base.errors import Failure
 from undeterred.base.settings import Settings
@@ -247,14 +246,4 @@ class Tasks(RuleBasedStateMachine):
 
 def test_random_lives_of_tasks_keep_every_promise(template: Path) -> None:
     """See the module."""
-    Tasks.template = template
-    life = Tasks.TestCase
-    life.settings = settings(
-        max_examples=15,
-        stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-        print_blob=True,
-        phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    )
-    life().runTest()
+    live_out(Tasks, template, lives=15, steps=40)

@@ -10,12 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.engine.fakes import FakeClock
-from tests.engine.helpers import World, config
+from tests.engine.helpers import World, config, live_out
 from undeterred.base import json
 from undeterred.base.errors import Failure
 from undeterred.base.struct import Struct, field
@@ -178,7 +177,7 @@ class Elsewhere(RuleBasedStateMachine):
             self.db.write_now(all_but_commit)
         self.db.close()
         self._open()
-        self.world = self._world()
+        self.world = self.world.again(self.db)
 
     # --- what must hold
 
@@ -231,15 +230,6 @@ class Elsewhere(RuleBasedStateMachine):
         self.db = Database(f"sqlite:///{self.folder / 'life.db'}", self.clock)
         self.watchdog = WatchdogService(self.db, Routes(self.clock), self.clock)
 
-    def _world(self) -> World:
-        world = World(self.db)
-        world.user_id, world.project_id, world.workspace_id = (
-            self.world.user_id,
-            self.world.project_id,
-            self.world.workspace_id,
-        )
-        return world
-
     def _trial(self, which: int) -> tuple[int, Trial]:
         return list(self.trials.items())[which % len(self.trials)]
 
@@ -259,14 +249,4 @@ def _report(tx: Tx, run_id: int, number: int, steps: int, loss: float) -> None:
 
 def test_random_lives_elsewhere_keep_every_promise(template: Path) -> None:
     """See the module."""
-    Elsewhere.template = template
-    life = Elsewhere.TestCase
-    life.settings = settings(
-        max_examples=15,
-        stateful_step_count=30,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-        print_blob=True,
-        phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    )
-    life().runTest()
+    live_out(Elsewhere, template, lives=15, steps=30)

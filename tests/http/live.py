@@ -20,12 +20,12 @@ Stream = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def listening(app: App) -> AsyncIterator[tuple[str, Callable[[], None]]]:
-    """The address, without scheme, on which the application answers, and what stops it."""
+async def listening(asgi: Any, upgrades: Any = "none") -> AsyncIterator[tuple[str, Callable[[], None]]]:
+    """The address, without scheme, on which an application answers, served as ours is, and what stops it."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         config = uvicorn.Config(
-            app.asgi, http="httptools", log_config=None, lifespan="off", server_header=False, ws=app.asgi.upgrades
-        )  # type: ignore[arg-type]
+            asgi, http="httptools", log_config=None, access_log=False, lifespan="off", server_header=False, ws=upgrades
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         while not server.started:  # noqa: ASYNC110 (there is nothing to wait for)

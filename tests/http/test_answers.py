@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import re
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvicorn
 
+from tests.http.live import listening
 from undeterred.http.answers import Answers
 
 HEADERS = [(b"content-type", b"application/json"), (b"x-frame-options", b"SAMEORIGIN")]
@@ -37,26 +36,8 @@ async def served(*, whole: bool, body: bytes = b'{"a":1}') -> AsyncIterator[int]
         extra = [(b"set-cookie", b"a=b")] if scope["path"] == "/201" else []
         await answers.send(send if whole else Wrapped(send), int(scope["path"][1:]), body, extra)
 
-    async with listening(app) as port:
-        yield port
-
-
-@contextlib.asynccontextmanager
-async def listening(app: Any) -> AsyncIterator[int]:
-    """The port on which an ASGI application is served as ours is."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        config = uvicorn.Config(
-            app, http="httptools", log_config=None, access_log=False, lifespan="off", server_header=False, ws="none"
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[sock]))
-        while not server.started:  # noqa: ASYNC110 (there is nothing to wait for)
-            await asyncio.sleep(0.01)
-        try:
-            yield sock.getsockname()[1]
-        finally:
-            server.should_exit = server.force_exit = True
-            await serving
+    async with listening(app) as (host, _):
+        yield int(host.rpartition(":")[2])
 
 
 async def told(port: int, request: bytes) -> bytes:
@@ -126,7 +107,8 @@ async def test_uvicorns_send_is_still_what_we_take_it_for() -> None:
         await answers.send(send, 200, b"{}")
 
     answers = Noticing(HEADERS)
-    async with listening(app) as port:
+    async with listening(app) as (host, _):
+        port = int(host.rpartition(":")[2])
         assert (await told(port, GET)).startswith(b"HTTP/1.1 200 OK\r\n")
         assert len(seen) == 1
         await told(port, b"HEAD /200 HTTP/1.1\r\nHost: a\r\n\r\n")

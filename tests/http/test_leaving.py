@@ -9,7 +9,12 @@ from tests.http.live import Place
 
 
 async def _left(place: Place, key: tuple[str, str]) -> None:
-    while place.app.waiters.count(key):  # noqa: ASYNC110
+    while place.app.waiters.count(key):  # noqa: ASYNC110 (nothing tells when one ceases to wait)
+        await asyncio.sleep(0.01)
+
+
+async def _waits(place: Place, key: tuple[str, str], count: int = 1) -> None:
+    while place.app.waiters.count(key) < count:  # noqa: ASYNC110 (nor when one begins)
         await asyncio.sleep(0.01)
 
 
@@ -35,8 +40,7 @@ async def test_a_client_that_leaves_frees_its_stream(place: Place) -> None:
     streams = [await _follow(place, trial) for _ in range(50)]
     for reader, _ in streams:
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-    while place.app.waiters.count(("logs", task)) < 50:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await _waits(place, ("logs", task), 50)
     for _, writer in streams[:25]:
         writer.close()
     for _, writer in streams[25:]:
@@ -51,8 +55,7 @@ async def test_a_client_that_leaves_without_reading_frees_its_stream(place: Plac
     for _ in range(4):
         await place.client.ok("POST", "task/logs", {"logs": lines})
     _, writer = await _follow(place, trial)
-    while not place.app.waiters.count(("logs", task)):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await _waits(place, ("logs", task))
     writer.transport.abort()
     await asyncio.wait_for(_left(place, ("logs", task)), 30)
 
@@ -96,8 +99,7 @@ async def test_a_client_that_waits_and_leaves_is_waited_for_no_longer(place: Pla
     ]
     for method, path, body in paths:
         writer = await _ask(place, method, path, body)
-        while not place.app.waiters.count(("allocation", allocation)):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await _waits(place, ("allocation", allocation))
         writer.transport.abort()
         await asyncio.wait_for(_left(place, ("allocation", allocation)), 30)
 
@@ -107,8 +109,7 @@ async def test_what_a_client_brought_leaves_with_it(place: Place) -> None:
     allocation = await _running(place)
     path = f"allocations/{allocation}/all_gather"
     writer = await _ask(place, "POST", path, {"requestUuid": "gone", "numPeers": 2, "data": {"v": 0}})
-    while not place.app.waiters.count(("allocation", allocation)):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await _waits(place, ("allocation", allocation))
     writer.transport.abort()
     await asyncio.wait_for(_left(place, ("allocation", allocation)), 30)
     both = [place.client.ok("POST", path, {"requestUuid": name, "numPeers": 2, "data": {"v": name}}) for name in ("a", "b")]

@@ -19,7 +19,7 @@ from undeterred.api.call import Call, Services
 from undeterred.api.operation import Handler, Needs
 from undeterred.base.errors import Broken, Busy, Failure, Forbidden, Invalid, Unauthenticated, Unsupported
 from undeterred.base.settings import SESSION_LIFETIME
-from undeterred.http.answers import Answers
+from undeterred.http.answers import Answers, Send
 from undeterred.http.audit import Audit
 from undeterred.http.counters import Counters
 from undeterred.http.identity import COOKIE, identify
@@ -33,7 +33,6 @@ from undeterred.wire.router import Router
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = dict[bytes, bytes]
 
 log = logging.getLogger(__name__)

@@ -71,9 +71,7 @@ async def relay(items: AsyncIterator[msgspec.Struct], receive: Receive, send: Se
         reading.result()
     finally:
         gone.cancel()
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await reading
+        await _end(reading)
         await items.aclose()  # type: ignore[attr-defined]
 
 
@@ -87,10 +85,14 @@ async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
         return working.result()
     finally:
         gone.cancel()
-        if not working.done():
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await working
+        await _end(working)
+
+
+async def _end(task: "asyncio.Future[Any]") -> None:
+    """Let it end now; what it gives or raises is known already or not wanted."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
 
 
 async def _wait_gone(receive: Receive) -> None:
